@@ -1,0 +1,68 @@
+"""One pool per service, and which database errors mean what: somebody was faster, or the world is away."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+POOL_CONNECTIONS_MAX = 10
+_WORLD = ("08", "42", "53", "55", "57")
+_CONTENTION = "40"
+
+
+class _Connection(asyncpg.Connection[asyncpg.Record]):
+    """Pooled connections never SET, LISTEN or hold session locks, so giving one back needs no reset (halves its cost)."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    size: int = POOL_CONNECTIONS_MAX,
+    setup: Callable[[Any], Awaitable[None]] | None = None,
+) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool whose sessions cannot hang: every wait has a limit."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        connection_class=_Connection,
+        command_timeout=60,
+        timeout=5,
+        max_inactive_connection_lifetime=60,
+        init=setup,
+        server_settings={
+            "timezone": "UTC",
+            "lock_timeout": "20s",
+            "idle_in_transaction_session_timeout": "30s",
+            "statement_timeout": "60s",
+        },
+    )
+
+
+def taken_constraint(error: BaseException) -> str | None:
+    """The constraint a unique violation names: `events_pkey` (somebody was faster), `reserved_pkey` (name taken)."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return str(error.constraint_name)
+    return None
+
+
+def is_contention(error: BaseException) -> bool:
+    """Somebody was faster: load again and decide again. Deadlocks and serialisation failures are the same case."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_CONTENTION) or (
+            taken_constraint(error) == "events_pkey"
+        )
+    return isinstance(error, asyncpg.InvalidCachedStatementError)
+
+
+def is_world_away(error: BaseException) -> bool:
+    """The database or the way to it is away, full, or not migrated: wait and try the same again, judge no record by it."""
+    if isinstance(error, asyncpg.PostgresError):
+        sqlstate = error.sqlstate or ""
+        return sqlstate == "25P03" or sqlstate.startswith(_WORLD)
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # a ValueError is bad input, found by the client
+    return isinstance(error, (OSError, TimeoutError))

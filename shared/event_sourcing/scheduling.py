@@ -1,0 +1,299 @@
+"""Due work: deadlines, reminders and effects in one table, done under a lease.
+
+Promises P7 (each deadline ends once, never early) and P8 (one effect). A row is claimed with a token; the command
+that says what came of it commits together with the deletion of the row, under the token: a worker that lost its
+lease cannot write. One stream's work of a kind runs one at a time, in the order it is due.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+import asyncpg
+import orjson
+import structlog
+
+from shared.event_sourcing.database import is_contention, is_world_away
+from shared.event_sourcing.outcomes import Refused, TryLater
+from shared.event_sourcing.store import load
+from shared.event_sourcing.transaction import Batch
+from shared.event_sourcing.unit_of_work import Context, UnitOfWork, Work
+from shared.operations import metrics
+
+C = TypeVar("C")
+S = TypeVar("S")
+E = TypeVar("E")
+
+POLL_SECONDS = 0.5
+DEADLINE_LEASE_SECONDS = 5
+DEADLINES_PER_ROUND = 500
+EFFECT_LEASE_SECONDS = 30
+EFFECT_SECONDS_MAX = 25
+BACKOFF_SECONDS_MAX = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Work whose time has come, leased to this worker."""
+
+    stream_id: str
+    name: str
+    kind: str
+    due_at: datetime
+    payload: dict[str, Any]
+    attempts: int
+    token: UUID
+    metadata: dict[str, Any]
+
+    def context(self, actor: str) -> Context:
+        """What follows from this work belongs to the correlation of the event that scheduled it."""
+        return Context(
+            actor,
+            UUID(self.metadata["correlation_id"]),
+            None,
+            self.metadata.get("traceparent"),
+        )
+
+
+_CLAIM = """
+with claimed as (
+    select stream_id, name from scheduled as candidate
+    where kind = $1 and due_at <= (select datacloud_now())
+      and (lease_until is null or lease_until < (select datacloud_now()))
+      and not exists (
+        select from scheduled as earlier
+        where earlier.stream_id = candidate.stream_id and earlier.kind = candidate.kind
+          and earlier.name <> candidate.name
+          and ((earlier.due_at, earlier.name) < (candidate.due_at, candidate.name)
+               or earlier.lease_until >= (select datacloud_now())))
+    order by due_at limit $2 for update skip locked)
+update scheduled as entry set lease_token = $3, lease_until = (select datacloud_now()) + $4 * interval '1 second'
+from claimed where entry.stream_id = claimed.stream_id and entry.name = claimed.name
+returning entry.*
+"""
+_DONE = """
+delete from scheduled as entry using unnest($1::text[], $2::text[]) as done(stream_id, name)
+where entry.stream_id = done.stream_id and entry.name = done.name and entry.lease_token = $3
+returning entry.stream_id, entry.name
+"""
+_AGAIN = """
+update scheduled set attempts = attempts + 1, due_at = datacloud_now() + $4 * interval '1 second',
+    lease_token = null, lease_until = null
+where stream_id = $1 and name = $2 and lease_token = $3
+"""
+
+
+async def claim(
+    pool: asyncpg.Pool[asyncpg.Record], kind: str, limit: int, lease_seconds: float
+) -> list[Due]:
+    """Lease what is due, earliest first; nobody else gets it until the lease ends or the entry is set again."""
+    token = uuid4()
+    rows = await pool.fetch(_CLAIM, kind, limit, token, lease_seconds)
+    claimed = [
+        Due(
+            row["stream_id"], row["name"], row["kind"], row["due_at"], orjson.loads(row["payload"]),
+            row["attempts"], token, orjson.loads(row["metadata"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return sorted(claimed, key=lambda due: (due.due_at, due.stream_id, due.name))
+
+
+async def complete(
+    unit: UnitOfWork[C, S, E], done: Sequence[tuple[Due, Work[C]]], *, at_due_instant: bool
+) -> int:
+    """Write what came of leased work and delete its rows, in one transaction; answers how many still held their lease.
+
+    All of `done` carry one token. A command that is refused has become pointless: its row goes, nothing is written.
+    """
+    while True:
+        try:
+            async with unit.pool.acquire() as connection, connection.transaction():
+                batch = Batch(unit, connection)
+                await batch.begin()
+                names = [due.stream_id for due, _ in done], [due.name for due, _ in done]
+                held = {
+                    (row["stream_id"], row["name"])
+                    for row in await connection.fetch(_DONE, *names, done[0][0].token)
+                }
+                still = [pair for pair in done if (pair[0].stream_id, pair[0].name) in held]
+                await batch.load([work.stream_id for _, work in still])
+                for due, work in still:
+                    if work.number_series:
+                        await batch.take_number(work.number_series)
+                    actor = "clock" if at_due_instant else unit.definition.service
+                    at = due.due_at if at_due_instant else None
+                    try:
+                        batch.keep(batch.advance([(work, due.context(actor))], at))
+                    except Refused as refused:
+                        log.info("due_work_refused", name=due.name, code=refused.code)
+                changes = await batch.write()
+        except Exception as error:
+            if not is_contention(error):
+                raise
+            await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - jitter
+        else:
+            unit.wakeups.after(changes)
+            return len(still)
+
+
+class Deadlines(Generic[C, S, E]):
+    """Fires due deadlines as commands whose `at` is the due instant, however late they are noticed."""
+
+    def __init__(
+        self, unit: UnitOfWork[C, S, E], kind: str, to_work: Callable[[Due], Work[C]]
+    ) -> None:
+        self._unit, self._kind, self._to_work = unit, kind, to_work
+
+    async def run(self) -> None:
+        """Until cancelled: first within a second of its instant, then as fast as the database takes them."""
+        await _forever(self._unit, self._kind, self.round)
+
+    async def round(self) -> bool:
+        """Fire up to 500; True if there may be more."""
+        claimed = await claim(
+            self._unit.pool, self._kind, DEADLINES_PER_ROUND, DEADLINE_LEASE_SECONDS
+        )
+        if claimed:
+            await self._fire(claimed)
+        return len(claimed) > 0
+
+    async def _fire(self, claimed: Sequence[Due]) -> None:
+        try:
+            pairs = [(due, self._to_work(due)) for due in claimed]
+            fired = await complete(self._unit, pairs, at_due_instant=True)
+            metrics.EFFECTS.labels(self._kind, "fired").inc(fired)
+        except Exception as error:
+            if is_world_away(error):
+                raise
+            if len(claimed) > 1:
+                for due in claimed:
+                    await self._fire([due])
+                return
+            log.exception("deadline_failed", name=claimed[0].name, stream=claimed[0].stream_id)
+            metrics.EFFECTS.labels(self._kind, "failed").inc()
+            await _again(self._unit, claimed[0], _backoff(claimed[0].attempts))
+
+
+class Effects(Generic[C, S, E]):
+    """Does due work in the outside world, several at a time, and writes what came of it.
+
+    `perform(due, state)` answers the work to write, or raises TryLater. After `attempts_max` failures `gave_up`
+    says what people shall see.
+    """
+
+    def __init__(  # noqa: PLR0913 - the three functions are the effect, the two limits its bounds
+        self,
+        unit: UnitOfWork[C, S, E],
+        kind: str,
+        perform: Callable[[Due, S], Awaitable[Work[C]]],
+        gave_up: Callable[[Due, str], Work[C]],
+        *,
+        at_once: int = 4,
+        attempts_max: int = 8,
+    ) -> None:
+        self._unit, self._kind = unit, kind
+        self._perform, self._gave_up = perform, gave_up
+        self._at_once, self._attempts_max = at_once, attempts_max
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled; on the way out running effects are cancelled and come again after their lease."""
+        try:
+            await _forever(self._unit, self._kind, self.round)
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def round(self) -> bool:
+        """Start what is due and fits; True if something was started."""
+        free = self._at_once - len(self._running)
+        claimed = (
+            await claim(self._unit.pool, self._kind, free, EFFECT_LEASE_SECONDS) if free else []
+        )
+        for due in claimed:
+            task = asyncio.create_task(self._do(due))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        return len(claimed) > 0
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._unit.wakeups.of(self._kind).set()
+
+    async def _do(self, due: Due) -> None:
+        try:
+            await self._try(due)
+        except Exception as error:
+            if not is_world_away(error):
+                log.exception("effect_not_recorded", name=due.name, stream=due.stream_id)
+            else:
+                log.warning("effect_waits_for_database", name=due.name)
+            # the lease ends by itself and the effect, which looks before it acts, comes again
+
+    async def _try(self, due: Due) -> None:
+        unit = self._unit
+        async with unit.pool.acquire() as connection:
+            streams = await load(connection, unit.definition, unit.codec, [due.stream_id])
+        state = streams[due.stream_id].state
+        try:
+            async with asyncio.timeout(EFFECT_SECONDS_MAX):
+                work = await self._perform(due, state)
+        except TryLater as later:
+            await self._failed(due, later.reason, later.after_seconds)
+            return
+        except Exception as error:
+            if is_world_away(error) and isinstance(error, asyncpg.PostgresError):
+                raise
+            log.warning("effect_failed", name=due.name, stream=due.stream_id, exc_info=True)
+            await self._failed(due, "timed_out" if isinstance(error, TimeoutError) else "error", None)  # fmt: skip
+            return
+        held = await complete(unit, [(due, work)], at_due_instant=False)
+        metrics.EFFECTS.labels(self._kind, "done" if held else "lease_lost").inc()
+
+    async def _failed(self, due: Due, reason: str, after_seconds: float | None) -> None:
+        metrics.EFFECTS.labels(self._kind, "failed").inc()
+        log.info("effect_postponed", name=due.name, reason=reason, attempts=due.attempts + 1)
+        if due.attempts + 1 >= self._attempts_max:
+            await complete(self._unit, [(due, self._gave_up(due, reason))], at_due_instant=False)
+        else:
+            await _again(self._unit, due, after_seconds or _backoff(due.attempts))
+
+
+def _backoff(attempts: int) -> float:
+    """Exponential from half a second to a minute, with jitter."""
+    return random.uniform(0.5, 1.0) * min(BACKOFF_SECONDS_MAX, 2.0**attempts)  # noqa: S311 - jitter
+
+
+async def _again(unit: UnitOfWork[C, S, E], due: Due, seconds: float) -> None:
+    await unit.pool.execute(_AGAIN, due.stream_id, due.name, due.token, seconds)
+
+
+async def _forever(
+    unit: UnitOfWork[C, S, E], kind: str, one_round: Callable[[], Awaitable[bool]]
+) -> None:
+    wakeup, failures = unit.wakeups.of(kind), 0
+    while True:
+        wakeup.clear()
+        try:
+            more = await one_round()
+            failures = 0
+        except Exception as error:
+            if not is_world_away(error):
+                raise
+            log.warning("scheduler_waits_for_database", kind=kind, error=type(error).__name__)
+            await asyncio.sleep(_backoff(min(failures, 4)))
+            failures += 1
+            continue
+        if not more:
+            try:
+                await asyncio.wait_for(wakeup.wait(), POLL_SECONDS)
+            except TimeoutError:
+                continue

@@ -1,0 +1,200 @@
+"""Records that wait: held for a missing predecessor, parked for a person, or loose (no stream can be read from them).
+
+Promise P5 (nothing vanishes): a blocked record keeps its bytes, headers and place until it is applied or discarded.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+import orjson
+from aiokafka import ConsumerRecord
+
+from shared.contracts.registry import Fact, Malformed, UnknownType, decode
+from shared.event_sourcing.store import Connection
+from shared.messaging.envelope import Envelope, Unaddressed, open_envelope
+
+VALUE_BYTES_MAX = 1024 * 1024
+DETAIL_CHARACTERS_MAX = 500
+
+Place = tuple[str, int, int]
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(slots=True)
+class Received:
+    """A record on its way in. `reason` says why it cannot be applied; `stored_id` is its row, if it has one."""
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    stream: str | None = None
+    sequence: int | None = None
+    fact_id: UUID | None = None
+    reason: str | None = None
+    detail: str = ""
+    envelope: Envelope | None = None
+    fact: Fact | None = None
+    unreadable: bool = False
+    unknown_type: bool = False
+    stored_id: int | None = None
+    stored_reason: str | None = None
+
+    @property
+    def stream_key(self) -> tuple[str, str]:
+        """Marks and blocked rows belong to a topic's stream."""
+        return self.place[0], self.stream or ""
+
+
+def receive(record: ConsumerRecord[bytes | None, bytes | None]) -> Received:
+    """Read a record from the consumer; whatever is in it, this does not raise."""
+    place = record.topic, record.partition, record.offset
+    received = read(Received(place, record.key, record.value, record.headers))
+    received.unreadable = received.reason is not None
+    return received
+
+
+def read(received: Received) -> Received:
+    """Fill in what the bytes say, or the reason why they say nothing."""
+    opened = open_envelope(received.key, received.headers)
+    if isinstance(opened, Unaddressed):
+        received.reason = opened.reason
+        return received
+    received.envelope = opened
+    received.stream, received.sequence = opened.subject, opened.sequence
+    received.fact_id = opened.fact_id
+    if opened.defect:
+        received.reason = opened.defect
+    elif received.value is None:
+        received.reason = "empty_value"
+    elif len(received.value) > VALUE_BYTES_MAX:
+        received.reason = "value_too_large"
+    else:
+        _read_value(received, opened, received.value)
+    return received
+
+
+def _read_value(received: Received, opened: Envelope, value: bytes) -> None:
+    try:
+        received.fact = decode(opened.ce_type, value)
+    except UnknownType:
+        received.unknown_type = True
+    except Malformed as malformed:
+        received.reason, received.detail = "malformed_value", str(malformed)
+
+
+_COLUMNS = 'topic, partition, "offset", stream, sequence, fact_id, reason, detail, key, value, headers'
+_INSERT = f"""
+insert into blocked (subscription, {_COLUMNS})
+select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[], $7::uuid[], $8::text[],
+    $9::text[], $10::bytea[], $11::bytea[], $12::bytea[])
+on conflict (subscription, topic, partition, "offset") do update set reason = excluded.reason, detail = excluded.detail
+"""  # noqa: S608 - fixed text
+_OF_STREAMS = """
+select b.* from blocked b join unnest($2::text[], $3::text[]) as wanted(topic, stream)
+on b.topic = wanted.topic and b.stream = wanted.stream
+where b.subscription = $1 and b.reason is distinct from 'conflict' order by b.sequence limit 5000
+"""
+_LOOSE = """
+select b.topic, b.partition, b."offset" from blocked b
+join unnest($2::text[], $3::integer[], $4::bigint[]) as wanted(topic, partition, place)
+on b.topic = wanted.topic and b.partition = wanted.partition and b."offset" = wanted.place
+where b.subscription = $1
+"""
+
+
+async def of_streams(
+    connection: Connection, subscription: str, streams: Sequence[tuple[str, str]]
+) -> list[Received]:
+    """What these (topic, stream) pairs have waiting, in order."""
+    topics, names = [topic for topic, _ in streams], [stream for _, stream in streams]
+    return [_from_row(row) for row in await connection.fetch(_OF_STREAMS, subscription, topics, names)]
+
+
+async def stored_places(
+    connection: Connection, subscription: str, places: Sequence[Place]
+) -> set[Place]:
+    """Which of these places have a row already."""
+    if not places:
+        return set()
+    rows = await connection.fetch(_LOOSE, subscription, *map(list, zip(*places, strict=True)))
+    return {(row["topic"], row["partition"], row["offset"]) for row in rows}
+
+
+async def insert(connection: Connection, subscription: str, waiting: Sequence[Received]) -> None:
+    """Keep these records; a row of the same place takes the new reason. Never refused: texts are cleaned and cut."""
+    if waiting:
+        await connection.execute(_INSERT, subscription, *map(list, zip(*map(_row, waiting), strict=True)))  # noqa: E501
+
+
+async def delete(connection: Connection, ids: Sequence[int]) -> None:
+    """Take these rows away."""
+    if ids:
+        await connection.execute("delete from blocked where id = any($1::bigint[])", ids)
+
+
+async def mark_parked(pool: asyncpg.Pool[asyncpg.Record], record: Received) -> None:
+    """A held record turned out to be bad: it stays where it is, parked."""
+    await pool.execute(
+        "update blocked set reason = $2, detail = $3 where id = $1",
+        record.stored_id, record.reason, _clean(record.detail),
+    )  # fmt: skip
+
+
+async def heads(connection: Connection, subscription: str) -> list[Received]:
+    """Held records whose predecessor is in by now: what a crash may have left undrained."""
+    rows = await connection.fetch(
+        """select b.* from blocked b join marks m
+        on m.subscription = b.subscription and m.topic = b.topic and m.stream = b.stream
+        where b.subscription = $1 and b.reason is null and b.sequence = m.sequence + 1""",
+        subscription,
+    )
+    return [_from_row(row) for row in rows]
+
+
+def _row(received: Received) -> tuple[object, ...]:
+    return (
+        *received.place,
+        _clean(received.stream),
+        received.sequence,
+        received.fact_id,
+        received.reason,
+        _clean(received.detail) or "",
+        received.key,
+        received.value,
+        orjson.dumps([[_clean(name), _base64(value)] for name, value in received.headers]),
+    )
+
+
+def _from_row(row: dict[str, object]) -> Received:
+    headers = [
+        (name, None if value is None else base64.b64decode(value))
+        for name, value in orjson.loads(row["headers"])  # type: ignore[arg-type]  # bytes, as written by _row
+    ]
+    received = Received(
+        (row["topic"], row["partition"], row["offset"]),  # type: ignore[arg-type]  # columns of ours
+        row["key"],  # type: ignore[arg-type]  # column of ours
+        row["value"],  # type: ignore[arg-type]  # column of ours
+        headers,
+    )
+    read(received)
+    received.unreadable = received.reason is not None
+    received.reason = received.reason or row["reason"]  # type: ignore[assignment]  # column of ours
+    received.detail = received.detail or str(row["detail"])
+    received.stored_id = row["id"]  # type: ignore[assignment]  # column of ours
+    received.stored_reason = row["reason"]  # type: ignore[assignment]  # column of ours
+    return received
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _clean(text: str | None) -> str | None:
+    if text is None:
+        return None
+    printable = text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+    return printable[:DETAIL_CHARACTERS_MAX]

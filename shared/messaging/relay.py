@@ -1,0 +1,216 @@
+"""The outbox reader: one leader per service says every committed fact, in order, until the broker has it.
+
+Promises P2 (said) and P4 (in order). Rows are deleted only after the ack of all replicas, and only for partitions
+that were acknowledged whole: what is sent twice after a crash carries the same id and number.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import orjson
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from shared.event_sourcing.database import is_world_away
+from shared.event_sourcing.unit_of_work import Wakeups
+from shared.messaging import envelope
+from shared.messaging.broker import make_producer
+from shared.operations import metrics
+
+ROWS_PER_ROUND = 500
+POLL_SECONDS = 0.5
+ACK_SECONDS_MAX = 15.0
+LEADER_LOCK = 0x0DA7A_0001
+
+log = structlog.get_logger(__name__)
+
+_READ = """
+select o.position, o.topic, o.key, o.source, e.event_id, e.fact_type, e.fact, e.published, e.metadata,
+       p.data as person, t.body as text, t.person_id as text_of
+from (select * from outbox order by position limit $1) as o
+left join events as e on o.source = 'event' and e.stream_id = o.key and e.version = o.ref
+left join persons as p on p.person_id = case when o.source = 'person' then o.key::uuid end
+left join texts as t on t.text_id = case when o.source = 'text' then o.key::uuid end
+order by o.position
+"""
+_SAID = """
+with gone as (delete from outbox where position = any($1::bigint[]))
+insert into offsets (subscription, topic, partition, next)
+select 'relay', * from unnest($2::text[], $3::integer[], $4::bigint[])
+on conflict (subscription, topic, partition) do update set next = excluded.next
+"""
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """What goes to one partition in one round."""
+
+    builder: BatchBuilder
+    positions: list[int] = field(default_factory=list)
+    full: bool = False
+
+
+class Relay:
+    """Empties the outbox of one service. Several may run; one leads, the others wait for its lock."""
+
+    def __init__(self, dsn: str, bootstrap: str, service: str, wakeups: Wakeups) -> None:
+        self._dsn, self._bootstrap, self._service = dsn, bootstrap, service
+        self._wakeup = wakeups.of("relay")
+        self._partitioner = DefaultPartitioner()
+        self.kafka_away = False
+
+    async def run(self) -> None:
+        """Until cancelled. Database or broker away: wait with jitter, capped at 5 s, and start over."""
+        failures = 0
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._lead()
+            except Exception as error:
+                kafka = isinstance(error, KafkaError)
+                if not (kafka or is_world_away(error)):
+                    raise
+                self.kafka_away = kafka or isinstance(error, TimeoutError)
+                log.warning("relay_waits", error=type(error).__name__, detail=str(error)[:200])
+            if asyncio.get_running_loop().time() - started > 60:  # noqa: PLR2004 - a minute of work ends a row of failures
+                failures = 0
+            await asyncio.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.25 * 2.0**failures))  # noqa: S311 - jitter
+            failures = min(failures + 1, 10)
+
+    async def _lead(self) -> None:
+        connection = await asyncpg.connect(
+            self._dsn, timeout=5, command_timeout=30, server_settings={"timezone": "UTC"}
+        )
+        producer = make_producer(self._bootstrap, f"{self._service}.relay")
+        try:
+            while not await connection.fetchval("select pg_try_advisory_lock($1)", LEADER_LOCK):
+                await asyncio.sleep(POLL_SECONDS)
+            await producer.start()
+            self.kafka_away = False
+            log.info("relay_leads", service=self._service)
+            while True:
+                self._wakeup.clear()
+                if await self._round(connection, producer):
+                    continue
+                try:
+                    await asyncio.wait_for(self._wakeup.wait(), POLL_SECONDS)
+                except TimeoutError:
+                    continue
+        finally:
+            connection.terminate()
+            await _stop(producer)
+
+    async def _round(
+        self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer
+    ) -> bool:
+        """Say up to 500 rows; True if there may be more."""
+        rows = await connection.fetch(_READ, ROWS_PER_ROUND)
+        metrics.OUTBOX_DEPTH.labels(self._service).set(len(rows))
+        if not rows:
+            return False
+        chunks: dict[tuple[str, int], _Chunk] = {}
+        for row in rows:
+            await self._add(producer, chunks, row)
+        acks = await self._send(producer, chunks)
+        said = [(topic, partition, next_offset) for (topic, partition), next_offset in acks.items()]
+        gone = [position for place in acks for position in chunks[place].positions]
+        if said:
+            await connection.execute(_SAID, gone, *map(list, zip(*said, strict=True)))
+        if len(acks) < len(chunks):
+            message = f"{len(chunks) - len(acks)} partitions did not acknowledge"
+            raise KafkaError(message)
+        return True
+
+    async def _add(
+        self,
+        producer: AIOKafkaProducer,
+        chunks: dict[tuple[str, int], _Chunk],
+        row: asyncpg.Record,
+    ) -> None:
+        key = row["key"].encode()
+        partitions = sorted(await producer.partitions_for(row["topic"]))
+        place = (row["topic"], self._partitioner(key, partitions, partitions))
+        chunk = chunks.get(place)
+        if chunk is None:
+            chunk = chunks[place] = _Chunk(producer.create_batch())
+        if chunk.full:
+            return
+        headers, value = _record(self._service, row)
+        added = chunk.builder.append(key=key, value=value, timestamp=None, headers=headers)
+        if added is None:
+            chunk.full = True  # the rest of this partition goes in the next round, in order
+        else:
+            chunk.positions.append(row["position"])
+
+    async def _send(
+        self, producer: AIOKafkaProducer, chunks: dict[tuple[str, int], _Chunk]
+    ) -> dict[tuple[str, int], int]:
+        """The next offset of every partition that took its whole chunk."""
+        async with asyncio.timeout(ACK_SECONDS_MAX):
+            futures = {
+                (topic, partition): await producer.send_batch(chunk.builder, topic, partition=partition)  # noqa: E501
+                for (topic, partition), chunk in chunks.items()
+            }
+            results: Sequence[Any] = await asyncio.gather(*futures.values(), return_exceptions=True)
+        acks = {}
+        for place, result in zip(futures, results, strict=True):
+            if isinstance(result, BaseException):
+                log.warning("chunk_refused", topic=place[0], partition=place[1], error=repr(result))
+            else:
+                acks[place] = result.offset + len(chunks[place].positions)
+        return acks
+
+
+def _record(
+    service: str, row: asyncpg.Record
+) -> tuple[list[tuple[str, bytes]], bytes | None]:
+    """Headers and value of an outbox row: an event's fact, or the present data of a person or text."""
+    if row["source"] == "event":
+        metadata = orjson.loads(row["metadata"])
+        headers = envelope.headers(
+            event_id=row["event_id"],
+            source=service,
+            ce_type=row["fact_type"],
+            time=datetime.fromisoformat(metadata["occurred_at"]),
+            subject=row["key"],
+            sequence=row["published"],
+            correlation_id=UUID(metadata["correlation_id"]),
+            causation_id=UUID(metadata["causation_id"]) if metadata["causation_id"] else None,
+            traceparent=metadata["traceparent"],
+        )
+        return headers, row["fact"]
+    headers = envelope.headers(
+        event_id=uuid4(),
+        source=service,
+        ce_type=f"datacloud.{row['source']}.v1",
+        time=datetime.now(UTC),
+        subject=row["key"],
+        sequence=None,
+        correlation_id=uuid4(),
+        causation_id=None,
+        traceparent=None,
+    )
+    if row["source"] == "person":
+        return headers, row["person"]
+    if row["text"] is None:
+        return headers, None
+    text = {"text_id": row["key"], "person_id": row["text_of"], "body": row["text"]}
+    return headers, orjson.dumps(text)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(3):
+            await producer.stop()
+    except (TimeoutError, KafkaError, OSError):
+        log.warning("producer_not_stopped_cleanly")

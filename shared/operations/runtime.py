@@ -1,0 +1,157 @@
+"""One supervised process per service: HTTP, relay, consumer and schedulers live and end together.
+
+Promise P12: a background task that dies ends the process with a non-zero code, and the supervisor starts it again.
+SIGTERM: HTTP drains, work in flight finishes or is left to its lease, all within 10 s.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from shared.event_sourcing.database import is_world_away, open_pool
+from shared.operations import metrics
+
+HTTP_DRAIN_SECONDS = 4
+BACKGROUND_STOP_SECONDS = 9.0
+DATABASE_AWAY_AT_START_SECONDS = 60.0
+GAUGE_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a composition root hands over: the HTTP application and the background work by name."""
+
+    service: str
+    app: ASGIApp
+    host: str
+    port: int
+    background: Mapping[str, Callable[[], Awaitable[None]]]
+
+
+class _Server(uvicorn.Server):
+    """Signals are the runtime's: uvicorn's own handler would end the background work too early."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> None:
+    """Run until SIGTERM or SIGINT (exit code 0), or until a part dies (exit code 1)."""
+    sys.exit(uvloop.run(_main(build)))
+
+
+async def _main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with build() as running:
+            return await _supervise(running, stop)
+    except (OSError, asyncpg.PostgresError) as error:
+        log.error("service_not_started", error=type(error).__name__, detail=str(error))  # noqa: TRY400 - the message says it all
+        return 1
+
+
+async def _supervise(running: Running, stop: asyncio.Event) -> int:
+    config = uvicorn.Config(
+        running.app, host=running.host, port=running.port, loop="none", lifespan="off", log_config=None,
+        access_log=False, timeout_graceful_shutdown=HTTP_DRAIN_SECONDS, server_header=False, ws="none",
+    )  # fmt: skip
+    server = _Server(config)
+    http = asyncio.create_task(server.serve(), name="http")
+    background = {
+        asyncio.create_task(_until_cancelled(work), name=name)
+        for name, work in running.background.items()
+    }
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    log.info("service_started", service=running.service, port=running.port)
+    await asyncio.wait({http, stopping, *background}, return_when="FIRST_COMPLETED")
+    dead = [task for task in (http, *background) if task.done() and not stop.is_set()]
+    for task in dead:
+        error = None if task.cancelled() else task.exception()
+        log.error("part_died", part=task.get_name(), error=repr(error), exc_info=error)
+    server.should_exit = True
+    await asyncio.wait({http}, timeout=HTTP_DRAIN_SECONDS + 1)
+    for task in (http, stopping, *background):
+        task.cancel()
+    await asyncio.wait({http, *background}, timeout=BACKGROUND_STOP_SECONDS - HTTP_DRAIN_SECONDS)
+    log.info("service_stopped", service=running.service)
+    return 1 if dead else 0
+
+
+async def _until_cancelled(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
+@asynccontextmanager
+async def database(dsn: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    """The service's pool; waits up to a minute for a database that is still starting."""
+    deadline = asyncio.get_running_loop().time() + DATABASE_AWAY_AT_START_SECONDS
+    while True:
+        try:
+            pool = await open_pool(dsn)
+            break
+        except Exception as error:
+            if not is_world_away(error) or asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("service_waits_for_database", error=type(error).__name__)
+            await asyncio.sleep(0.5)
+    try:
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), 2)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def ready(
+    pool: asyncpg.Pool[asyncpg.Record], kafka_state: Callable[[], str]
+) -> tuple[bool, dict[str, str]]:
+    """Ready = HTTP and database; Kafka away is `degraded`, still ready, because the service goes on accepting."""
+    try:
+        async with asyncio.timeout(2):
+            await pool.fetchval("select 1")
+    except Exception as error:
+        if not is_world_away(error):
+            raise
+        return False, {"status": "unavailable", "database": "away", "kafka": kafka_state()}
+    kafka = kafka_state()
+    status = "ok" if kafka == "consuming" else "degraded"
+    return True, {"status": status, "database": "ok", "kafka": kafka}
+
+
+async def keep_gauges(service: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Every ten seconds: how much waits, where. Never fails the process."""
+    while True:
+        try:
+            await _read_gauges(service, pool)
+        except Exception as error:
+            if not is_world_away(error):
+                raise
+        await asyncio.sleep(GAUGE_SECONDS)
+
+
+async def _read_gauges(service: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    metrics.OUTBOX_DEPTH.labels(service).set(await pool.fetchval("select count(*) from outbox"))
+    for row in await pool.fetch(
+        "select kind, count(*) as entries from scheduled where due_at <= datacloud_now() group by kind"
+    ):
+        metrics.SCHEDULED_BACKLOG.labels(row["kind"]).set(row["entries"])
+    for row in await pool.fetch(
+        "select subscription, count(distinct (topic, stream)) as streams from blocked group by subscription"
+    ):
+        metrics.BLOCKED_STREAMS.labels(row["subscription"]).set(row["streams"])

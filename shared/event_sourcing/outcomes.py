@@ -25,3 +25,11 @@ class TryLater(Exception):  # noqa: N818 - an outcome of the domain, not a fault
         super().__init__(reason)
         self.reason = reason
         self.after_seconds = after_seconds
+
+
+class GiveUp(Exception):  # noqa: N818 - an outcome of the domain, not a fault of the program
+    """An effect cannot be done by trying again: people must see it now. `reason` is a snake_case code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

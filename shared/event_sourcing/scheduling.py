@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from shared.event_sourcing.database import is_contention, is_world_away
-from shared.event_sourcing.outcomes import Refused, TryLater
+from shared.event_sourcing.outcomes import GiveUp, Refused, TryLater
 from shared.event_sourcing.store import load
 from shared.event_sourcing.transaction import Batch
 from shared.event_sourcing.unit_of_work import Context, UnitOfWork, Work
@@ -50,6 +50,7 @@ class Due:
     attempts: int
     token: UUID
     metadata: dict[str, Any]
+    claimed_at: datetime
 
     def context(self, actor: str) -> Context:
         """What follows from this work belongs to the correlation of the event that scheduled it."""
@@ -75,7 +76,7 @@ with claimed as (
     order by due_at limit $2 for update skip locked)
 update scheduled as entry set lease_token = $3, lease_until = (select datacloud_now()) + $4 * interval '1 second'
 from claimed where entry.stream_id = claimed.stream_id and entry.name = claimed.name
-returning entry.*
+returning entry.*, (select datacloud_now()) as claimed_at
 """
 _DONE = """
 delete from scheduled as entry using unnest($1::text[], $2::text[]) as done(stream_id, name)
@@ -98,7 +99,7 @@ async def claim(
     claimed = [
         Due(
             row["stream_id"], row["name"], row["kind"], row["due_at"], orjson.loads(row["payload"]),
-            row["attempts"], token, orjson.loads(row["metadata"]),
+            row["attempts"], token, orjson.loads(row["metadata"]), row["claimed_at"],
         )
         for row in rows
     ]  # fmt: skip
@@ -125,14 +126,7 @@ async def complete(
                 still = [pair for pair in done if (pair[0].stream_id, pair[0].name) in held]
                 await batch.load([work.stream_id for _, work in still])
                 for due, work in still:
-                    if work.number_series:
-                        await batch.take_number(work.number_series)
-                    actor = "clock" if at_due_instant else unit.definition.service
-                    at = due.due_at if at_due_instant else None
-                    try:
-                        batch.keep(batch.advance([(work, due.context(actor))], at))
-                    except Refused as refused:
-                        log.info("due_work_refused", name=due.name, code=refused.code)
+                    await _decide(batch, due, work, unit.definition.service, at_due_instant=at_due_instant)  # noqa: E501
                 changes = await batch.write()
         except Exception as error:
             if not is_contention(error):
@@ -141,6 +135,22 @@ async def complete(
         else:
             unit.wakeups.after(changes)
             return len(still)
+
+
+async def _decide(
+    batch: Batch[C, S, E], due: Due, work: Work[C], service: str, *, at_due_instant: bool
+) -> None:
+    if work.number_series:
+        await batch.take_number(work.number_series)
+    context = due.context("clock" if at_due_instant else service)
+    try:
+        advances = batch.advance([(work, context)], due.due_at if at_due_instant else None)
+    except Refused as refused:
+        log.info("due_work_refused", name=due.name, code=refused.code)
+        advances = []
+    batch.keep(advances)
+    if work.number_series and not any(advance.events for advance in advances):
+        await batch.give_number_back(work.number_series)
 
 
 class Deadlines(Generic[C, S, E]):
@@ -249,6 +259,9 @@ class Effects(Generic[C, S, E]):
         except TryLater as later:
             await self._failed(due, later.reason, later.after_seconds)
             return
+        except GiveUp as given_up:
+            await self._failed(due, given_up.reason, None, finally_=True)
+            return
         except Exception as error:
             if is_world_away(error) and isinstance(error, asyncpg.PostgresError):
                 raise
@@ -258,10 +271,12 @@ class Effects(Generic[C, S, E]):
         held = await complete(unit, [(due, work)], at_due_instant=False)
         metrics.EFFECTS.labels(self._kind, "done" if held else "lease_lost").inc()
 
-    async def _failed(self, due: Due, reason: str, after_seconds: float | None) -> None:
+    async def _failed(
+        self, due: Due, reason: str, after_seconds: float | None, *, finally_: bool = False
+    ) -> None:
         metrics.EFFECTS.labels(self._kind, "failed").inc()
         log.info("effect_postponed", name=due.name, reason=reason, attempts=due.attempts + 1)
-        if due.attempts + 1 >= self._attempts_max:
+        if finally_ or due.attempts + 1 >= self._attempts_max:
             await complete(self._unit, [(due, self._gave_up(due, reason))], at_due_instant=False)
         else:
             await _again(self._unit, due, after_seconds or _backoff(due.attempts))

@@ -81,6 +81,12 @@ class Batch(Generic[C, S, E]):
         assert row is not None  # noqa: S101 - an upsert returns its row
         self.given = replace(self.given, number=row["last"], year=row["year"])
 
+    async def give_number_back(self, series: str) -> None:
+        """Nothing came of it: the register stays gapless, because its row is locked until we commit."""
+        await self._connection.execute(
+            "update numbers set last = last - 1 where series = $1 and year = $2", series, self.given.year
+        )
+
     async def write(self) -> Changes:
         """Write everything kept; answers it, for the wake-ups after the commit."""
         await save(self._connection, self.changes)

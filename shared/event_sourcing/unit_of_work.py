@@ -122,11 +122,7 @@ class UnitOfWork(Generic[C, S, E]):
                 await asyncio.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311 - jitter
             try:
                 async with self.pool.acquire() as connection:
-                    if work.number_series or self.definition.uses_calendar:
-                        async with connection.transaction():
-                            handled, changes, at = await self._attempt(connection, work, context, at)
-                    else:
-                        handled, changes, at = await self._attempt(connection, work, context, at)
+                    handled, changes = await self._in_transaction(connection, work, context, at)
             except _Contended as lost:
                 at = lost.at
                 continue
@@ -140,15 +136,32 @@ class UnitOfWork(Generic[C, S, E]):
             return handled
         raise Unavailable
 
+    async def _in_transaction(
+        self, connection: Connection, work: Work[C], context: Context, at: datetime | None
+    ) -> tuple[Handled[S, E], Changes]:
+        """One statement needs none; a taken number goes back when nothing came of it."""
+        if not (work.number_series or self.definition.uses_calendar):
+            return await self._attempt(connection, work, context, at)
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            handled, changes = await self._attempt(connection, work, context, at)
+        except BaseException:
+            if not connection.is_closed():
+                await transaction.rollback()
+            raise
+        await (transaction.commit() if changes else transaction.rollback())
+        return handled, changes
+
     async def _attempt(
         self, connection: Connection, work: Work[C], context: Context, at: datetime | None
-    ) -> tuple[Handled[S, E], Changes, datetime]:
+    ) -> tuple[Handled[S, E], Changes]:
         stream, given = await self._load_one(connection, work)
         given = given if at is None else replace(given, at=at)
         if work.idempotency and (body := stream.marks.get(work.idempotency.key)):
             if body != work.idempotency.body:
                 raise KeyReused
-            return Handled(stream.state, (), given.at, repeated=True), Changes(), given.at
+            return Handled(stream.state, (), given.at, repeated=True), Changes()
         advance = self.advance(stream, work.command(given), context, given.at, work.idempotency)
         if advance.events:
             advance.changes.add_rows(work.rows)
@@ -161,7 +174,7 @@ class UnitOfWork(Generic[C, S, E]):
             if is_contention(error):
                 raise _Contended(given.at) from error
             raise
-        return Handled(advance.stream.state, advance.events, given.at), advance.changes, given.at
+        return Handled(advance.stream.state, advance.events, given.at), advance.changes
 
     async def _load_one(self, connection: Connection, work: Work[C]) -> tuple[Stream[S], Given]:
         ctes, given = ["t as materialized (select datacloud_now() as now)"], ["t.now"]

@@ -44,11 +44,11 @@ class Limit:
         return f"{self.count}{self.unit}"
 
     @property
-    def length(self) -> tuple[Fraction, Unit]:
-        """Orders limits of both units by working hours; at a tie days end later than hours."""
+    def length(self) -> tuple[Fraction, bool]:
+        """Orders limits of both units by working hours; at a tie, days end later than hours."""
         if self.unit == "wh":
-            return Fraction(self.count), "wd"
-        return self.count * _HOURS_PER_WORKING_DAY, "wh"
+            return Fraction(self.count), False
+        return self.count * _HOURS_PER_WORKING_DAY, True
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ class DayHours:
 
     def __post_init__(self) -> None:
         if not self.opens < self.break_from <= self.break_until < self.closes:
-            message = f"hours out of order: {self.opens} {self.break_from} {self.break_until} {self.closes}"
+            hours = (self.opens, self.break_from, self.break_until, self.closes)
+            message = f"hours out of order: {', '.join(map(str, hours))}"
             raise HoursError(message)
 
     def periods(self, on: date) -> tuple[Period, Period]:

@@ -1,4 +1,4 @@
-"""The cloud platform: the port (`port.py`), its adapters (`scim.py`) and the bounded HTTP they share."""
+"""The cloud platform: port (`port.py`), adapters (`scim.py`), and the bounded HTTP they share."""
 
 from services.provisioning.effects.bounded_http import BoundedHttp
 from services.provisioning.effects.port import (

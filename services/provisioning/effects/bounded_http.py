@@ -1,7 +1,8 @@
-"""JSON over HTTP to a platform that is not trusted: limits on time, size and connections, no redirects, no cookies.
+"""JSON over HTTP to a platform that is not trusted: bounded, no redirects, no cookies.
 
-An answer comes back only when the platform itself spoke. Whatever else arrives (a proxy's HTML page, half a document,
-a redirect, 10 MB) is PlatformUnavailable, which means that nobody knows whether the call took effect.
+An answer comes back only when the platform itself spoke. Whatever else arrives (a proxy's HTML
+page, half a document, a redirect, 10 MB) is PlatformUnavailable, which means that nobody knows
+whether the call took effect.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ class Answer:
 
 
 class BoundedHttp:
-    """One platform's address and credentials. The token is read from its file for each call: it may be replaced."""
+    """One platform's address and credentials; the token file is read anew for each call."""
 
     def __init__(
         self,
@@ -166,7 +167,7 @@ async def _document(response: httpx2.Response) -> Mapping[str, Any]:
 
 
 def _retry_after_seconds(response: httpx2.Response) -> float | None:
-    """Seconds, or a date measured against the platform's own clock; what cannot be read is as if not said."""
+    """Seconds, or a date by the platform's own clock; what cannot be read is as if not said."""
     said = response.headers.get("retry-after", "").strip()
     try:
         if said.isdecimal():

@@ -1,7 +1,8 @@
-"""What provisioning asks of a cloud platform, in few verbs, and the four ways in which a platform can say no.
+"""What provisioning asks of a cloud platform, in few verbs, and how a platform can say no.
 
-Promise P8: one space per agency, one administrator per approved request. Every name on the platform is made here
-from ids, so that a second try, also after a lost answer, finds what the first one left behind.
+Promise P8: one space per agency, one administrator per approved request. Every name on the
+platform is made here from ids, so that a second try, also after a lost answer, finds what the
+first one left.
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from typing import Protocol
 from uuid import UUID
 
 
-class PlatformTrouble(Exception):
-    """`reason_code` is stable and snake_case; neither it nor the message ever holds a secret or a person's data."""
+class PlatformTrouble(Exception):  # noqa: N818 - outcomes of the world, not faults of the program
+    """`reason_code` is stable and snake_case; no secret and nothing personal is ever in it."""
 
     def __init__(self, reason_code: str) -> None:
         super().__init__(reason_code)
@@ -18,7 +19,7 @@ class PlatformTrouble(Exception):
 
 
 class PlatformUnavailable(PlatformTrouble):
-    """The platform is away or talks nonsense: what was asked may or may not have happened. Try again, looking first."""
+    """Away, or talking nonsense: what was asked may have happened or not. Look, then try again."""
 
     def __init__(self, reason_code: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(reason_code)
@@ -26,7 +27,7 @@ class PlatformUnavailable(PlatformTrouble):
 
 
 class PlatformUnauthorised(PlatformTrouble):
-    """Our credentials are not accepted: an operator has to act, and until then every call makes it worse."""
+    """Our credentials are not accepted: an operator has to act, another call makes it worse."""
 
 
 class PlatformRefused(PlatformTrouble):
@@ -34,7 +35,7 @@ class PlatformRefused(PlatformTrouble):
 
 
 class PlatformConflict(PlatformTrouble):
-    """Something that is not ours stands where ours should be: a person decides. `names` says between what."""
+    """What is not ours stands where ours should be: a person decides; `names` says between what."""
 
     def __init__(self, reason_code: str, *names: str) -> None:
         super().__init__(reason_code)
@@ -67,7 +68,7 @@ class AccountReadBack:
 
 
 class Platform(Protocol):
-    """A cloud platform. Every verb may be repeated at any time, and raises nothing but PlatformTrouble."""
+    """A cloud platform. Every verb may be repeated, and raises nothing but PlatformTrouble."""
 
     @property
     def name(self) -> str:
@@ -77,9 +78,9 @@ class Platform(Protocol):
         """The agency's one group exists afterwards; answers its name."""
 
     async def ensure_administrator(self, account: AccountWanted) -> AccountReadBack:
-        """The request's one account exists, is active and in the agency's group; answers what was read back.
+        """The request's one account exists, active and in the agency's group; as read back.
 
-        An account that somebody switched off is never switched on again: PlatformConflict `account_inactive`.
+        An account that was switched off stays so: PlatformConflict `account_inactive`.
         """
 
     async def suspend(self, user_id: str) -> AccountReadBack | None:

@@ -1,20 +1,20 @@
 """A cloud platform that speaks SCIM 2.0 (RFC 7643, 7644).
 
-Our mark is the externalId: of a user the request id, of a group its own name. What carries another mark is left alone.
-Neither externalId nor the name of a group is unique on real servers (scim2-server keeps only userName unique), so a
-group is looked for again after it was created, and whoever created the surplus one takes it away again.
+Our mark is the externalId: of a user the request id, of a group its own name. What carries another
+mark is left alone. Neither externalId nor the name of a group is unique on real servers
+(scim2-server keeps only userName unique), so a group is looked for again after it was created, and
+a surplus one is taken away while it is empty.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.provisioning.effects.bounded_http import Answer, BoundedHttp
 from services.provisioning.effects.port import (
@@ -27,6 +27,13 @@ from services.provisioning.effects.port import (
     is_request_of,
     space_of,
     user_id_of,
+)
+from services.provisioning.effects.scim_resources import (
+    R,
+    ScimGroup,
+    ScimResource,
+    ScimUser,
+    parsed,
 )
 
 SCIM_MEDIA_TYPE = "application/scim+json"
@@ -47,55 +54,6 @@ _REASONS = {
     "uniqueness": "uniqueness",
 }
 """The scimType values of RFC 7644 section 3.12, table 9, as our reason codes."""
-
-
-class _Read(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-
-class _Meta(_Read):
-    created: str = ""
-    version: str | None = None
-
-
-class _Member(_Read):
-    value: str
-
-
-class _Resource(_Read):
-    resource_id: str = Field(alias="id", min_length=1)
-    external_id: str | None = Field(alias="externalId", default=None)
-    meta: _Meta = _Meta()
-
-    def matches(self, attribute: str, value: str) -> bool:
-        """Whether the resource is what a search asked for; only externalId minds the case (RFC 7643 section 3.1)."""
-        return attribute == "externalId" and self.external_id == value
-
-
-class _User(_Resource):
-    user_name: str = Field(alias="userName")
-    active: bool = False
-
-    def matches(self, attribute: str, value: str) -> bool:
-        if attribute == "userName":
-            return self.user_name.casefold() == value.casefold()
-        return super().matches(attribute, value)
-
-
-class _Group(_Resource):
-    display_name: str | None = Field(alias="displayName", default=None)
-    members: list[_Member] = []
-
-    def matches(self, attribute: str, value: str) -> bool:
-        if attribute == "displayName":
-            return (self.display_name or "").casefold() == value.casefold()
-        return super().matches(attribute, value)
-
-    def holds(self, user: _User) -> bool:
-        return any(member.value == user.resource_id for member in self.members)
-
-
-R = TypeVar("R", bound=_Resource)
 
 
 class ScimPlatform:
@@ -120,7 +78,7 @@ class ScimPlatform:
             if not user.active:
                 raise PlatformConflict("account_inactive", user.user_name)
             await self._join(user, space_of(account.agency_code))
-            found = await self._read_back(user.user_name)
+            found = await self._read_back(user_id_of(account.agency_code, account.request_id))
         if found is None or not found.usable:
             raise PlatformUnavailable("read_back_differs")
         return found
@@ -150,11 +108,12 @@ class ScimPlatform:
         if user is None:
             return None
         space = space_of(agency_of(user_id))
-        groups = await self._search("Groups", "externalId", space, _Group)
+        groups = await self._search("Groups", "externalId", space, ScimGroup)
         in_group = False
-        for group in groups:
-            in_group = in_group or (await self._fresh(group)).holds(user)
-        return AccountReadBack(user.user_name, space, user.active, in_group)
+        for listed in groups:
+            group = await self._fresh(listed)
+            in_group = in_group or (group is not None and group.holds(user))
+        return AccountReadBack(user_id, space, user.active, in_group)
 
     @asynccontextmanager
     async def _turn(self, agency_code: str) -> AsyncIterator[None]:
@@ -166,18 +125,21 @@ class ScimPlatform:
         except TimeoutError:
             raise PlatformUnavailable("timed_out") from None
 
-    async def _find(self, account: AccountWanted) -> _User | None:
+    async def _find(self, account: AccountWanted) -> ScimUser | None:
         wanted = user_id_of(account.agency_code, account.request_id)
-        found = await self._search("Users", "externalId", str(account.request_id), _User)
+        found = await self._search("Users", "externalId", str(account.request_id), ScimUser)
         if len(found) > 1:
             raise PlatformConflict("account_ambiguous", *(user.user_name for user in found))
         if found and found[0].user_name.casefold() != wanted.casefold():
             raise PlatformConflict("account_renamed", wanted, found[0].user_name)
-        if not found and await self._named(wanted) is not None:
+        if found:
+            return found[0]
+        named = await self._named(wanted)
+        if named is not None and named.external_id != str(account.request_id):
             raise PlatformConflict("account_not_ours", wanted)
-        return found[0] if found else None
+        return named
 
-    async def _create(self, account: AccountWanted) -> _User:
+    async def _create(self, account: AccountWanted) -> ScimUser:
         answer = await self._http.call(
             "POST",
             "Users",
@@ -191,26 +153,26 @@ class ScimPlatform:
             },
         )
         if answer.status != HTTPStatus.CONFLICT:
-            return _parsed(_User, _accepted(answer).document)
+            return parsed(ScimUser, _accepted(answer).document)
         found = await self._find(account)
         if found is None:
             raise PlatformConflict("uniqueness")
         return found
 
-    async def _named(self, user_id: str) -> _User | None:
-        found = await self._search("Users", "userName", user_id, _User)
+    async def _named(self, user_id: str) -> ScimUser | None:
+        found = await self._search("Users", "userName", user_id, ScimUser)
         return found[0] if found else None
 
-    async def _group(self, name: str) -> _Group:
-        """The one group of that name, made if need be, also when two processes make it at the same moment."""
+    async def _group(self, name: str) -> ScimGroup:
+        """The one group of that name, also when two processes make it at the same moment."""
         for _ in range(ROUNDS_MAX):
-            groups = await self._search("Groups", "externalId", name, _Group)
+            groups = await self._search("Groups", "externalId", name, ScimGroup)
             if len(groups) == 1:
                 return groups[0]
             if groups:
                 await self._drop_surplus(groups)
                 continue
-            if await self._search("Groups", "displayName", name, _Group):
+            if await self._search("Groups", "displayName", name, ScimGroup):
                 raise PlatformConflict("space_not_ours", name)
             document = {"schemas": [_GROUP], "displayName": name, "externalId": name}
             answer = await self._http.call("POST", "Groups", document=document)
@@ -218,11 +180,12 @@ class ScimPlatform:
                 _accepted(answer)
         raise PlatformUnavailable("space_unsettled")
 
-    async def _drop_surplus(self, groups: list[_Group]) -> None:
-        """Keep the group with members, else the oldest; everybody comes to the same choice. Only empty ones go."""
+    async def _drop_surplus(self, groups: list[ScimGroup]) -> None:
+        """Keep the group with members, else the oldest: everybody's choice. Only empty ones go."""
         fresh = [await self._fresh(group) for group in groups]
         _, *surplus = sorted(
-            fresh, key=lambda group: (not group.members, group.meta.created, group.resource_id)
+            (group for group in fresh if group is not None),
+            key=lambda group: (not group.members, group.meta.created, group.resource_id),
         )
         if any(group.members for group in surplus):
             raise PlatformConflict("space_ambiguous", *(group.resource_id for group in groups))
@@ -233,17 +196,20 @@ class ScimPlatform:
             if answer.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED}:
                 _accepted(answer)
 
-    async def _join(self, user: _User, space: str) -> None:
+    async def _join(self, user: ScimUser, space: str) -> None:
         for _ in range(ROUNDS_MAX):
             group = await self._fresh(await self._group(space))
+            if group is None:
+                continue
             if group.holds(user):
                 return
             change = {"op": "add", "path": "members", "value": [{"value": user.resource_id}]}
-            await self._patch("Groups", group, change)
+            if await self._patch("Groups", group, change):
+                return
         raise PlatformUnavailable("space_unsettled")
 
-    async def _patch(self, kind: str, resource: _Resource, change: dict[str, Any]) -> None:
-        """Once, if nobody was faster. The caller looks again, whatever came of it."""
+    async def _patch(self, kind: str, resource: ScimResource, change: dict[str, Any]) -> bool:
+        """False if somebody was faster: look again. True is the platform's word, not yet proof."""
         answer = await self._http.call(
             "PATCH",
             _path(kind, resource),
@@ -251,15 +217,14 @@ class ScimPlatform:
             if_match=resource.meta.version,
         )
         lost = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
-        if answer.status not in lost:
-            _accepted(answer)
+        return answer.status not in lost and _accepted(answer).succeeded
 
-    async def _fresh(self, group: _Group) -> _Group:
-        """The group with its members: a list may leave them out. One that has gone meanwhile has none."""
+    async def _fresh(self, group: ScimGroup) -> ScimGroup | None:
+        """The group with its members, which a list may leave out; None if it has gone meanwhile."""
         answer = await self._http.call("GET", _path("Groups", group))
         if answer.status == HTTPStatus.NOT_FOUND:
-            return group.model_copy(update={"members": []})
-        return _parsed(_Group, _accepted(answer).document, answer.etag)
+            return None
+        return parsed(ScimGroup, _accepted(answer).document, answer.etag)
 
     async def _search(self, kind: str, attribute: str, value: str, model: type[R]) -> list[R]:
         """Filters once more here: some servers answer a filter they do not know with everybody."""
@@ -270,11 +235,11 @@ class ScimPlatform:
         listed = _accepted(answer).document.get("Resources", [])
         if not isinstance(listed, list):
             raise PlatformUnavailable("unexpected_answer")
-        found = [_parsed(model, resource) for resource in listed]
+        found = [parsed(model, resource) for resource in listed]
         return [resource for resource in found if resource.matches(attribute, value)]
 
 
-def _path(kind: str, resource: _Resource) -> str:
+def _path(kind: str, resource: ScimResource) -> str:
     return f"{kind}/{quote(resource.resource_id, safe='')}"
 
 
@@ -284,14 +249,3 @@ def _accepted(answer: Answer) -> Answer:
     scim_type = answer.document.get("scimType")
     code = _REASONS.get(scim_type, "refused") if isinstance(scim_type, str) else "refused"
     raise PlatformRefused(f"{code}_{answer.status}" if code == "refused" else code)
-
-
-def _parsed(model: type[R], document: Any, etag: str | None = None) -> R:  # noqa: ANN401 - JSON
-    try:
-        resource = model.model_validate(document)
-    except ValidationError:
-        # from None: the error carries the document, and that names a person
-        raise PlatformUnavailable("unexpected_answer") from None
-    if etag is None:
-        return resource
-    return resource.model_copy(update={"meta": resource.meta.model_copy(update={"version": etag})})

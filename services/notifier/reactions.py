@@ -1,0 +1,167 @@
+"""A fact anywhere -> who is told what, and when. The one table of notifications."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from services.notifier.commands import (
+    Command,
+    Confirm,
+    DropBreachMails,
+    EndCorrespondence,
+    Notification,
+    Notify,
+    Recipient,
+    Role,
+    Subject,
+)
+from shared.contracts.facts import clock, intake, provisioning, review
+from shared.contracts.registry import Fact
+from shared.contracts.subjects import (
+    ComplaintSubject,
+    RequestFact,
+    RequestSubject,
+)
+from shared.event_sourcing.decider import To
+from shared.working_time.calendar import WorkingCalendar
+from shared.working_time.office_times import next_mail_time
+
+NAMESPACE = UUID("6f1b1f0e-52a5-5c0e-9d67-0b7a54f0c0de")
+
+AboutRequest = RequestFact | RequestSubject
+
+
+def react(fact: Fact, at: datetime, calendar: WorkingCalendar) -> Iterable[To[Command]]:
+    """The subject's stream is named by the fact alone; what nobody is told answers nothing."""
+    if isinstance(fact, RequestFact):
+        return _about_request(fact, at)
+    if isinstance(fact, clock.DeadlineSet):
+        return _clock_started(fact, at)
+    if isinstance(fact, clock.DeadlineBreached):
+        return _breached(fact, at, calendar)
+    if isinstance(fact, clock.DeadlineBreachRevoked):
+        return [To(str(fact.subject.subject_id), DropBreachMails(fact.cycle))]
+    return []
+
+
+def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:  # noqa: PLR0911 - one case per fact
+    stream = str(fact.request_id)
+    match fact:
+        case review.RequestReviewed(outcome="returned"):
+            return [To(stream, Notify((_to_contact("request_returned", fact, at, **_reason(fact)),)))]
+        case review.RequestReviewed(outcome="rejected"):
+            return [To(stream, Notify((_to_contact("request_rejected", fact, at, **_reason(fact)),)))]
+        case provisioning.AccountActivated():
+            return [To(stream, Confirm(_subject(fact), fact.activated_at, at))]
+        case provisioning.AdministratorReplaced():
+            return [To(stream, Confirm(_subject(fact), fact.replaced_at, at))]
+        case provisioning.AccountActivationFailed():
+            told = _to_role(
+                "activation_failed", "operator", fact, at,
+                reason_code=fact.reason_code, platform=fact.platform, failed_at=_iso(fact.failed_at),
+            )  # fmt: skip
+            return [To(stream, Notify((told,)))]
+        case intake.RequestWithdrawn():
+            return [To(stream, EndCorrespondence(_to_contact("request_withdrawn", fact, at)))]
+        case intake.RequestSetAside():
+            return [To(stream, EndCorrespondence(_to_contact("request_set_aside", fact, at)))]
+        case _:
+            return []
+
+
+def _clock_started(fact: clock.DeadlineSet, at: datetime) -> Iterable[To[Command]]:
+    """A filing is told when its due date is known: number, code and date to who filed it, the work to the officers."""
+    subject, dates = fact.subject, {"cycle": str(fact.cycle), "due_on": fact.due_on.isoformat()}
+    if isinstance(subject, RequestSubject):
+        officers = _to_role("new_request_for_reviewers", "reviewer", subject, at, **dates)
+        template, person_id = "request_received", subject.contact_id
+    else:
+        officers = _to_role("new_complaint_for_officers", "complaint-officer", subject, at, **dates)
+        template, person_id = "complaint_received", subject.complainant_id
+    told = [officers]
+    if fact.cycle == 1 and person_id is not None:
+        told.insert(0, _notification(template, Recipient(person_id=person_id), subject, at, dates))
+    return [To(str(subject.subject_id), Notify(tuple(told)))]
+
+
+def _breached(
+    fact: clock.DeadlineBreached, at: datetime, calendar: WorkingCalendar
+) -> Iterable[To[Command]]:
+    """DOMAIN section 4 rule 10: the fact bears the midnight, its mails go at the next 08:00 of a working day."""
+    subject = fact.subject
+    is_request = isinstance(subject, RequestSubject)
+    template = "request_breached" if is_request else "complaint_breached"
+    roles: Sequence[Role] = ("reviewer", "head") if is_request else ("complaint-officer",)
+    send_at = next_mail_time(calendar, max(at, fact.breach_at))
+    told = tuple(
+        _to_role(
+            template, role, subject, send_at,
+            cycle=str(fact.cycle), due_on=fact.due_on.isoformat(), breach_at=_iso(fact.breach_at),
+        )
+        for role in roles
+    )  # fmt: skip
+    return [To(str(subject.subject_id), Notify(told))]
+
+
+def confirmation_mail(subject: Subject, letter_id: UUID, letter_number: str, send_at: datetime) -> Notification:
+    """The mail that carries the confirmation letter; one id per request."""
+    return _notification(
+        "request_confirmed", Recipient(person_id=subject.contact_id), subject, send_at,
+        {"letter_id": str(letter_id), "letter_number": letter_number},
+    )  # fmt: skip
+
+
+def _to_contact(template: str, fact: RequestFact, at: datetime, **more: str) -> Notification:
+    return _notification(template, Recipient(person_id=fact.contact_id), fact, at, more)
+
+
+def _to_role(
+    template: str, role: Role, about: AboutRequest | ComplaintSubject, at: datetime, **more: str
+) -> Notification:
+    return _notification(template, Recipient(role=role), about, at, more)
+
+
+def _notification(
+    template: str,
+    recipient: Recipient,
+    about: AboutRequest | ComplaintSubject | Subject,
+    send_at: datetime,
+    more: dict[str, str],
+) -> Notification:
+    """The id follows from what is said to whom about what: the same fact again is the same notification."""
+    if isinstance(about, ComplaintSubject):
+        values = {
+            "subject_id": str(about.complaint_id),
+            "channel": about.channel,
+            "confidential": str(about.confidential).lower(),
+        }
+    else:
+        values = {
+            "subject_id": str(about.request_id),
+            "agency_code": about.agency_code,
+            "kind": about.kind,
+            "administrator_id": str(about.administrator_id),
+        }
+    values |= {"registration_number": about.registration_number, **more}
+    said = ":".join((template, str(recipient.person_id or recipient.role), *(f"{k}={v}" for k, v in sorted(values.items()))))  # noqa: E501
+    return Notification(uuid5(NAMESPACE, said), template, recipient, values, send_at)
+
+
+def _reason(fact: review.RequestReviewed) -> dict[str, str]:
+    reason = {"cycle": str(fact.cycle)}
+    return reason | ({"text_id": str(fact.text_id)} if fact.text_id else {})
+
+
+def _subject(fact: RequestFact) -> Subject:
+    return Subject(
+        fact.request_id,
+        fact.registration_number,
+        fact.agency_code,
+        fact.kind,
+        fact.administrator_id,
+        fact.contact_id,
+    )
+
+
+def _iso(instant: datetime) -> str:
+    return instant.isoformat()

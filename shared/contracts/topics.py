@@ -1,0 +1,174 @@
+"""The topics of the system as data: created from here by `datacloud topics apply`, checked at every start.
+
+Facts stay for ever, so that a new consumer reads from the first one. People topics keep the last record of each key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.contracts.fact import Fact
+from shared.contracts.facts.clock import (
+    DeadlineApproaching,
+    DeadlineBreached,
+    DeadlineBreachRevoked,
+    DeadlineMoved,
+    DeadlineSet,
+)
+from shared.contracts.facts.complaints import ComplaintFiled
+from shared.contracts.facts.intake import (
+    RequestClosed,
+    RequestResubmitted,
+    RequestSetAside,
+    RequestSubmitted,
+    RequestWithdrawn,
+)
+from shared.contracts.facts.notifier import ConfirmationSent, NotificationUndeliverable
+from shared.contracts.facts.provisioning import (
+    AccountActivated,
+    AccountActivationFailed,
+    AccountSuspended,
+    AdministratorReplaced,
+)
+from shared.contracts.facts.review import RequestReviewed
+
+Service = Literal["intake", "review", "provisioning", "complaints", "notifier"]
+
+PARTITIONS = 6
+MESSAGE_BYTES_MAX = 2 * 1024 * 1024
+"""Twice a producer's batch: one refused record would stop a whole partition."""
+COMPACTION_LAG_MAX_MS = 24 * 60 * 60 * 1000
+"""How long a forgotten person's bytes may outlive the tombstone (promise P10)."""
+
+DEADLINE_FACTS: tuple[type[Fact], ...] = (
+    DeadlineSet,
+    DeadlineMoved,
+    DeadlineApproaching,
+    DeadlineBreached,
+    DeadlineBreachRevoked,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic, who alone writes it, who may read it, and what its key is. Compacted: no facts, last record wins."""
+
+    name: str
+    owner: Service
+    key: str
+    readers: tuple[Service, ...]
+    facts: tuple[type[Fact], ...] = ()
+    compacted: bool = False
+    partitions: int = PARTITIONS
+
+    @property
+    def config(self) -> Mapping[str, str]:
+        """The settings of the broker for this topic, all of those we depend on."""
+        common = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
+        if self.compacted:
+            return common | {
+                "cleanup.policy": "compact",
+                "max.compaction.lag.ms": str(COMPACTION_LAG_MAX_MS),
+            }
+        return common | {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+
+
+REQUESTS = Topic(
+    "datacloud.requests.v1",
+    owner="intake",
+    key="request_id",
+    readers=("review", "provisioning", "notifier"),
+    facts=(
+        RequestSubmitted,
+        RequestResubmitted,
+        RequestWithdrawn,
+        RequestSetAside,
+        RequestClosed,
+        *DEADLINE_FACTS,
+    ),
+)
+REVIEWS = Topic(
+    "datacloud.reviews.v1",
+    owner="review",
+    key="request_id",
+    readers=("intake", "provisioning", "notifier"),
+    facts=(RequestReviewed,),
+)
+ACCOUNTS = Topic(
+    "datacloud.accounts.v1",
+    owner="provisioning",
+    key="agency_code",
+    readers=("intake", "notifier"),
+    facts=(AccountActivated, AccountActivationFailed, AdministratorReplaced, AccountSuspended),
+)
+COMPLAINTS = Topic(
+    "datacloud.complaints.v1",
+    owner="complaints",
+    key="complaint_id",
+    readers=("notifier",),
+    facts=(ComplaintFiled, *DEADLINE_FACTS),
+)
+NOTIFICATIONS = Topic(
+    "datacloud.notifications.v1",
+    owner="notifier",
+    key="request_id or complaint_id",
+    readers=("intake",),
+    facts=(ConfirmationSent, NotificationUndeliverable),
+)
+CALENDAR = Topic(
+    "datacloud.calendar.v1",
+    owner="intake",
+    key="year",
+    readers=("complaints", "provisioning", "notifier"),
+)
+PEOPLE = Topic(
+    "datacloud.people.v1",
+    owner="intake",
+    key="person_id",
+    readers=("review", "provisioning", "notifier"),
+    compacted=True,
+)
+COMPLAINANTS = Topic(
+    "datacloud.complainants.v1",
+    owner="complaints",
+    key="person_id",
+    readers=("notifier",),
+    compacted=True,
+)
+REVIEW_TEXTS = Topic(
+    "datacloud.review-texts.v1",
+    owner="review",
+    key="text_id",
+    readers=("intake", "notifier"),
+    compacted=True,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    REQUESTS,
+    REVIEWS,
+    ACCOUNTS,
+    COMPLAINTS,
+    NOTIFICATIONS,
+    CALENDAR,
+    PEOPLE,
+    COMPLAINANTS,
+    REVIEW_TEXTS,
+)
+
+_WHERE: dict[tuple[str, type[Fact]], Topic] = {
+    (topic.owner, fact): topic for topic in TOPICS for fact in topic.facts
+}
+
+
+def topic_for(service: str, fact_type: type[Fact]) -> Topic:
+    """Where this service says facts of this class; LookupError if it has no right to say them."""
+    try:
+        return _WHERE[(service, fact_type)]
+    except KeyError:
+        message = f"{service} does not say {fact_type.__name__}"
+        raise LookupError(message) from None
+
+
+def topics_of(service: str) -> tuple[Topic, ...]:
+    """What a service writes or reads: it refuses to start when one of them is missing."""
+    return tuple(topic for topic in TOPICS if service == topic.owner or service in topic.readers)

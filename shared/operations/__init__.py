@@ -1,0 +1,1 @@
+"""How a process is told its settings, writes its log, counts what it does, and is run."""

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from shared.service_standard.standard import Limit
 from shared.working_time.calendar import WorkingCalendar
+from shared.working_time.deadlines import Limit
 
 RequestKind = Literal["open_account", "replace_administrator"]
 

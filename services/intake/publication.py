@@ -8,6 +8,7 @@ from services.intake.events import Event, RequestKind
 from services.intake.state import NotSubmitted, Request, State
 from shared.contracts.facts import clock, intake
 from shared.contracts.registry import Fact
+from shared.contracts.subjects import RequestSubject
 
 
 class _Repeated(TypedDict):
@@ -91,7 +92,7 @@ def _deadline(
     running = request.clock
     if running is None:
         return None
-    subject = clock.RequestSubject(**_repeated(request))
+    subject = RequestSubject(**_repeated(request))
     match event:
         case events.DeadlineSet():
             return clock.DeadlineSet(
@@ -100,6 +101,7 @@ def _deadline(
                 cycle=event.cycle,
                 due_on=event.due_on,
                 breach_at=event.breach_at,
+                received_at=request.received_at,
                 calendar_version=event.calendar_version,
                 provisional=event.provisional,
             )

@@ -6,11 +6,10 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-import asyncpg
-
 from services.intake import events
 from services.intake.events import Event
 from services.intake.state import Closed, NotSubmitted, Request, Returned, State
+from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Delete, Recorded, Upsert
 from shared.people.persons import Personal
 
@@ -130,7 +129,7 @@ class RequestView:
 
 
 async def find_request(
-    pool: asyncpg.Pool[asyncpg.Record], request_id: UUID
+    pool: Pool, request_id: UUID
 ) -> RequestView | None:
     """One request with its timeline, oldest happening first."""
     row = await pool.fetchrow("select * from requests where request_id = $1", request_id)
@@ -145,7 +144,7 @@ async def find_request(
 
 
 async def find_holder(
-    pool: asyncpg.Pool[asyncpg.Record], reservation: str
+    pool: Pool, reservation: str
 ) -> tuple[str, Status] | None:
     """Registration number and status of the request that holds a reserved name."""
     row = await pool.fetchrow(
@@ -156,7 +155,7 @@ async def find_holder(
     return (row["registration_number"], row["status"]) if row else None
 
 
-async def find_letter(pool: asyncpg.Pool[asyncpg.Record], letter_id: UUID) -> bytes | None:
+async def find_letter(pool: Pool, letter_id: UUID) -> bytes | None:
     """The bytes of a stored letter."""
     content: bytes | None = await pool.fetchval(
         "select bytes from letters where letter_id = $1", letter_id

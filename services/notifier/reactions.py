@@ -15,6 +15,7 @@ from services.notifier.commands import (
     Role,
     Subject,
 )
+from services.notifier.state import Confirmation, Letter
 from shared.contracts.facts import clock, intake, provisioning, review
 from shared.contracts.registry import Fact
 from shared.contracts.subjects import (
@@ -59,19 +60,25 @@ def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:  #
             told = _to_role(
                 "activation_failed", "operator", fact, at,
                 reason_code=fact.reason_code, platform=fact.platform, failed_at=_iso(fact.failed_at),
+                attempts=str(fact.attempts),
             )  # fmt: skip
             return [To(stream, Notify((told,)))]
         case intake.RequestWithdrawn():
-            return [To(stream, EndCorrespondence(_to_contact("request_withdrawn", fact, at)))]
+            return [To(stream, EndCorrespondence(_to_contact("request_withdrawn", fact, at, withdrawn_at=_iso(fact.withdrawn_at))))]
         case intake.RequestSetAside():
-            return [To(stream, EndCorrespondence(_to_contact("request_set_aside", fact, at)))]
+            return [To(stream, EndCorrespondence(_to_contact("request_set_aside", fact, at, set_aside_at=_iso(fact.set_aside_at))))]
         case _:
             return []
 
 
 def _clock_started(fact: clock.DeadlineSet, at: datetime) -> Iterable[To[Command]]:
     """A filing is told when its due date is known: number, code and date to who filed it, the work to the officers."""
-    subject, dates = fact.subject, {"cycle": str(fact.cycle), "due_on": fact.due_on.isoformat()}
+    subject = fact.subject
+    dates = {
+        "cycle": str(fact.cycle),
+        "due_on": fact.due_on.isoformat(),
+        "received_at": _iso(fact.received_at),
+    }
     if isinstance(subject, RequestSubject):
         officers = _to_role("new_request_for_reviewers", "reviewer", subject, at, **dates)
         template, person_id = "request_received", subject.contact_id
@@ -103,12 +110,15 @@ def _breached(
     return [To(str(subject.subject_id), Notify(told))]
 
 
-def confirmation_mail(subject: Subject, letter_id: UUID, letter_number: str, send_at: datetime) -> Notification:
-    """The mail that carries the confirmation letter; one id per request."""
-    return _notification(
-        "request_confirmed", Recipient(person_id=subject.contact_id), subject, send_at,
-        {"letter_id": str(letter_id), "letter_number": letter_number},
-    )  # fmt: skip
+def confirmation_mail(confirmation: Confirmation, letter: Letter) -> Notification:
+    """The mail that carries the confirmation letter; one id per letter, and so per request."""
+    values = {
+        "letter_id": str(letter.letter_id),
+        "letter_number": letter.letter_number,
+        "activated_at": _iso(confirmation.activated_at),
+    }
+    recipient = Recipient(person_id=confirmation.subject.contact_id)
+    return _notification("request_confirmed", recipient, confirmation.subject, letter.numbered_at, values)
 
 
 def _to_contact(template: str, fact: RequestFact, at: datetime, **more: str) -> Notification:

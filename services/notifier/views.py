@@ -1,14 +1,12 @@
 """notifier's own event -> view rows, and the queries of its pages: all SQL of the service."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from uuid import UUID
-
-import asyncpg
 
 from services.notifier.commands import Notification
 from services.notifier.events import Event, LetterMade, LetterNumbered
 from services.notifier.state import State
+from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Delete, Recorded, Upsert
 
 
@@ -32,8 +30,8 @@ def rows(recorded: Recorded[Event], state: State) -> Iterable[Upsert | Delete]:
     ]
 
 
-def ledger_row(notification: Notification, subject: str, body: str, sent_at: datetime) -> Upsert:
-    """What was sent; the caller blanks the tracking code."""
+def ledger_row(notification: Notification, subject: str, body: str) -> Upsert:
+    """What was sent; when, says the event. The caller blanks the tracking code."""
     return Upsert(
         "mails",
         {"notification_id": notification.notification_id},
@@ -44,12 +42,11 @@ def ledger_row(notification: Notification, subject: str, body: str, sent_at: dat
             "role": notification.recipient.role,
             "subject": subject,
             "body": body,
-            "sent_at": sent_at,
         },
     )
 
 
-async def find_letter(pool: asyncpg.Pool[asyncpg.Record], letter_id: UUID) -> bytes | None:
+async def find_letter(pool: Pool, letter_id: UUID) -> bytes | None:
     """The stored bytes of a letter."""
     content: bytes | None = await pool.fetchval(
         "select bytes from letters where letter_id = $1", letter_id
@@ -57,7 +54,7 @@ async def find_letter(pool: asyncpg.Pool[asyncpg.Record], letter_id: UUID) -> by
     return content
 
 
-async def is_confirmation(pool: asyncpg.Pool[asyncpg.Record], letter_number: str) -> UUID | None:
+async def is_confirmation(pool: Pool, letter_number: str) -> UUID | None:
     """The request a letter number belongs to, if the letter was made."""
     found: UUID | None = await pool.fetchval(
         "select request_id from confirmations where letter_number = $1 and sha256 is not null",

@@ -6,6 +6,7 @@ from datetime import datetime
 from services.review.commands import Command, DropCase, NoteDueDate, OpenCase, Subject
 from shared.contracts.facts import clock, intake
 from shared.contracts.registry import Fact
+from shared.contracts.subjects import RequestSubject
 from shared.event_sourcing.decider import To
 
 
@@ -22,7 +23,7 @@ def react(fact: Fact, at: datetime) -> Iterable[To[Command]]:  # noqa: ARG001 - 
                 _subject(fact), fact.cycle, fact.received_at, fact.letter_id, fact.appointment_id, None
             )  # fmt: skip
             return [To(str(fact.request_id), reopened)]
-        case clock.DeadlineSet(subject=clock.RequestSubject() as subject):
+        case clock.DeadlineSet(subject=RequestSubject() as subject):
             noted = NoteDueDate(_subject(subject), fact.cycle, fact.due_on)
             return [To(str(subject.request_id), noted)]
         case intake.RequestWithdrawn():
@@ -38,7 +39,7 @@ def _subject(
     | intake.RequestResubmitted
     | intake.RequestWithdrawn
     | intake.RequestSetAside
-    | clock.RequestSubject,
+    | RequestSubject,
 ) -> Subject:
     return Subject(
         fact.request_id,

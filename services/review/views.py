@@ -6,10 +6,9 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-import asyncpg
-
 from services.review.events import Event
 from services.review.state import Case, Decided, Dropped, State, Undecided, Unknown
+from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Delete, Recorded, Upsert
 
 CaseState = Literal["open", "approved", "returned", "rejected", "dropped"]
@@ -70,7 +69,7 @@ class CaseView:
 
 
 async def find_cases(
-    pool: asyncpg.Pool[asyncpg.Record], state: CaseState
+    pool: Pool, state: CaseState
 ) -> Sequence[CaseView]:
     """Up to 500 cases of this state, the earliest due first."""
     found = await pool.fetch(
@@ -81,7 +80,7 @@ async def find_cases(
     return [CaseView(**dict(row)) for row in found]
 
 
-async def find_case(pool: asyncpg.Pool[asyncpg.Record], request_id: UUID) -> CaseView | None:
+async def find_case(pool: Pool, request_id: UUID) -> CaseView | None:
     """One case, whatever its state."""
     row = await pool.fetchrow(
         """select request_id, registration_number, agency_code, kind, due_on, version, state, contact_id

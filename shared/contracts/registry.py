@@ -45,6 +45,7 @@ __all__ = [
     "ce_type_of",
     "decode",
     "encode",
+    "schema_id",
 ]
 
 Upcaster = Callable[[Mapping[str, object]], tuple[str, Mapping[str, object]]]
@@ -92,6 +93,11 @@ def ce_type_of(fact_class: type[Fact]) -> str:
     """The type on the wire: RequestSubmitted is datacloud.request_submitted.v1."""
     words = re.sub(r"(?<!^)(?=[A-Z])", "_", fact_class.__name__).lower()
     return f"datacloud.{words}.v{fact_class.version}"
+
+
+def schema_id(ce_type: str) -> str:
+    """What `ce_dataschema` says: the schema of the value, under schemas/ of this package."""
+    return f"urn:datacloud:schemas:{ce_type}"
 
 
 class Registry:

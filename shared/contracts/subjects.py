@@ -1,7 +1,9 @@
 """What a fact repeats of the request or complaint it is about, so that nobody has to join topics to understand it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from shared.contracts.fact import AgencyCode, Fact, RegistrationNumber, Wire
 
@@ -50,3 +52,28 @@ class RequestFact(RequestIdentity, Fact):
 
 class ComplaintFact(ComplaintIdentity, Fact):
     """A fact about one complaint."""
+
+
+class RequestSubject(RequestIdentity):
+    """The request, in a fact that is as well said of complaints."""
+
+    type: Literal["request"] = "request"
+
+    @property
+    def subject_id(self) -> UUID:
+        """The id of the stream, whatever the subject."""
+        return self.request_id
+
+
+class ComplaintSubject(ComplaintIdentity):
+    """The complaint, in a fact that is as well said of requests."""
+
+    type: Literal["complaint"] = "complaint"
+
+    @property
+    def subject_id(self) -> UUID:
+        """The id of the stream, whatever the subject."""
+        return self.complaint_id
+
+
+Subject = Annotated[RequestSubject | ComplaintSubject, Field(discriminator="type")]

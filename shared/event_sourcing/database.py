@@ -1,16 +1,26 @@
 """One pool per service, and which database errors mean what: somebody was faster, or the world is away."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
+
+if TYPE_CHECKING:  # the stubs are generic, the classes are not
+    from asyncpg.pool import PoolConnectionProxy
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    PlainConnection = asyncpg.Connection[asyncpg.Record]
+    Connection = PlainConnection | PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = PlainConnection = asyncpg.Connection
 
 POOL_CONNECTIONS_MAX = 10
 _WORLD = ("08", "42", "53", "55", "57")
 _CONTENTION = "40"
 
 
-class _Connection(asyncpg.Connection[asyncpg.Record]):
+class _PooledConnection(PlainConnection):
     """Pooled connections never SET, LISTEN or hold session locks, so giving one back needs no reset (halves its cost)."""
 
     def get_reset_query(self) -> str:
@@ -22,13 +32,13 @@ async def open_pool(
     *,
     size: int = POOL_CONNECTIONS_MAX,
     setup: Callable[[Any], Awaitable[None]] | None = None,
-) -> asyncpg.Pool[asyncpg.Record]:
+) -> Pool:
     """A pool whose sessions cannot hang: every wait has a limit."""
     return await asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=size,
-        connection_class=_Connection,
+        connection_class=_PooledConnection,
         command_timeout=60,
         timeout=5,
         max_inactive_connection_lifetime=60,

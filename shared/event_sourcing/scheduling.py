@@ -17,7 +17,7 @@ import asyncpg
 import orjson
 import structlog
 
-from shared.event_sourcing.database import is_contention, is_world_away
+from shared.event_sourcing.database import Pool, is_contention, is_world_away
 from shared.event_sourcing.outcomes import GiveUp, Refused, TryLater
 from shared.event_sourcing.store import load
 from shared.event_sourcing.transaction import Batch
@@ -91,7 +91,7 @@ where stream_id = $1 and name = $2 and lease_token = $3
 
 
 async def claim(
-    pool: asyncpg.Pool[asyncpg.Record], kind: str, limit: int, lease_seconds: float
+    pool: Pool, kind: str, limit: int, lease_seconds: float
 ) -> list[Due]:
     """Lease what is due, earliest first; nobody else gets it until the lease ends or the entry is set again."""
     token = uuid4()
@@ -206,7 +206,7 @@ class Effects(Generic[C, S, E]):
         gave_up: Callable[[Due, str], Work[C]],
         *,
         at_once: int = 4,
-        attempts_max: int = 8,
+        attempts_max: int | None = 8,
     ) -> None:
         self._unit, self._kind = unit, kind
         self._perform, self._gave_up = perform, gave_up
@@ -276,7 +276,8 @@ class Effects(Generic[C, S, E]):
     ) -> None:
         metrics.EFFECTS.labels(self._kind, "failed").inc()
         log.info("effect_postponed", name=due.name, reason=reason, attempts=due.attempts + 1)
-        if finally_ or due.attempts + 1 >= self._attempts_max:
+        limit = self._attempts_max
+        if finally_ or (limit is not None and due.attempts + 1 >= limit):
             await complete(self._unit, [(due, self._gave_up(due, reason))], at_due_instant=False)
         else:
             await _again(self._unit, due, after_seconds or _backoff(due.attempts))

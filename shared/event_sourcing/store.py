@@ -13,6 +13,7 @@ import asyncpg
 import orjson
 
 from shared.event_sourcing.codec import GENESIS, EventCodec
+from shared.event_sourcing.database import Connection
 from shared.event_sourcing.decider import Decider
 
 C = TypeVar("C")
@@ -22,9 +23,6 @@ E = TypeVar("E")
 Value = object
 Row = Mapping[str, Value]
 Source = Literal["event", "person", "text", "blocked"]
-Connection = (
-    asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-)
 
 
 @dataclass(frozen=True, slots=True)

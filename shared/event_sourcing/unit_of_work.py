@@ -6,7 +6,7 @@ taken loads again and decides again, with the time it was first given.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -16,7 +16,7 @@ import asyncpg
 
 from shared.event_sourcing.append import save
 from shared.event_sourcing.codec import EventCodec, as_json, chain
-from shared.event_sourcing.database import is_contention, is_world_away, taken_constraint
+from shared.event_sourcing.database import Pool, is_contention, is_world_away, taken_constraint
 from shared.event_sourcing.decider import Given
 from shared.event_sourcing.outcomes import KeyReused, Refused, Unavailable
 from shared.event_sourcing.store import (
@@ -104,7 +104,7 @@ class Wakeups:
 class UnitOfWork(Generic[C, S, E]):
     """Any number of (stream, command) pairs against one database."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], definition: Definition[C, S, E]) -> None:
+    def __init__(self, pool: Pool, definition: Definition[C, S, E]) -> None:
         self.pool = pool
         self.definition = definition
         self.codec: EventCodec[E] = EventCodec(definition.events)

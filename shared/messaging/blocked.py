@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import asyncpg
 import orjson
 from aiokafka import ConsumerRecord
 
 from shared.contracts.registry import Fact, Malformed, UnknownType, decode
+from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Connection
 from shared.messaging.envelope import Envelope, Unaddressed, open_envelope
 
@@ -49,7 +49,7 @@ class Received:
         return self.place[0], self.stream or ""
 
 
-def receive(record: ConsumerRecord[bytes | None, bytes | None]) -> Received:
+def receive(record: ConsumerRecord) -> Received:
     """Read a record from the consumer; whatever is in it, this does not raise."""
     place = record.topic, record.partition, record.offset
     received = read(Received(place, record.key, record.value, record.headers))
@@ -136,7 +136,7 @@ async def delete(connection: Connection, ids: Sequence[int]) -> None:
         await connection.execute("delete from blocked where id = any($1::bigint[])", ids)
 
 
-async def mark_parked(pool: asyncpg.Pool[asyncpg.Record], record: Received) -> None:
+async def mark_parked(pool: Pool, record: Received) -> None:
     """A held record turned out to be bad: it stays where it is, parked."""
     await pool.execute(
         "update blocked set reason = $2, detail = $3 where id = $1",

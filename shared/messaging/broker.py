@@ -10,7 +10,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-Records = tuple[ConsumerRecord[bytes | None, bytes | None], ...]
+Records = tuple[ConsumerRecord, ...]
 
 BATCH_BYTES_MAX = 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000

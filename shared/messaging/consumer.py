@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import asyncpg
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from shared.event_sourcing.database import is_world_away
+from shared.event_sourcing.database import Pool, is_world_away
 from shared.messaging import broker as options
 from shared.messaging import topics_admin
 from shared.messaging.blocked import Received, receive
@@ -67,7 +66,7 @@ class Consumer:
 
     def __init__(
         self,
-        pool: asyncpg.Pool[asyncpg.Record],
+        pool: Pool,
         bootstrap: str,
         service: str,
         subscriptions: Iterable[Takes],
@@ -148,7 +147,7 @@ class Consumer:
                     raise
                 if feed:
                     feed.waiting = True
-                log.warning("subscription_waits", subscription=name, error=type(error).__name__)
+                log.warning("subscription_waits", subscription=name, error=type(error).__name__, detail=str(error)[:200])  # noqa: E501
                 await asyncio.sleep(_backoff(attempt))
                 attempt += 1
             else:
@@ -215,7 +214,7 @@ class _StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aio
 
     def __init__(
         self,
-        pool: asyncpg.Pool[asyncpg.Record],
+        pool: Pool,
         subscription: str,
         consumer: Callable[[], object],
     ) -> None:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from shared.contracts.registry import schema_id
+
 CONTENT_TYPE = b"application/json"
 SPECVERSION = b"1.0"
 SEQUENCE_MAX = 2**63 - 1
@@ -79,7 +81,7 @@ def headers(  # noqa: PLR0913 - one parameter per header
         ("ce_time", time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
         ("ce_subject", subject.encode()),
         ("ce_specversion", SPECVERSION),
-        ("ce_dataschema", f"urn:datacloud:schemas:{ce_type}".encode()),
+        ("ce_dataschema", schema_id(ce_type).encode()),
         ("ce_correlationid", str(correlation_id).encode()),
         ("content-type", CONTENT_TYPE),
     ]

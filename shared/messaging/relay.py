@@ -6,7 +6,6 @@ that were acknowledged whole: what is sent twice after a crash carries the same 
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.event_sourcing.database import is_world_away
+from shared.event_sourcing.database import PlainConnection, is_world_away
 from shared.event_sourcing.unit_of_work import Wakeups
 from shared.messaging import envelope
 from shared.messaging.broker import make_producer
@@ -111,7 +110,7 @@ class Relay:
             await _stop(producer)
 
     async def _round(
-        self, connection: asyncpg.Connection[asyncpg.Record], producer: AIOKafkaProducer
+        self, connection: PlainConnection, producer: AIOKafkaProducer
     ) -> bool:
         """Say up to 500 rows; True if there may be more."""
         rows = await connection.fetch(_READ, ROWS_PER_ROUND)

@@ -260,7 +260,7 @@ class Subscription(Generic[C, S, E]):
         assert opened is not None  # noqa: S101 - a record with a fact has an envelope
         assert head.fact_id is not None  # noqa: S101 - likewise
         context = Context(opened.source, opened.correlation_id or head.fact_id, head.fact_id, opened.traceparent)  # noqa: E501
-        works = [(Work[C](to.stream_id, _constant(to.command)), context) for to in tos]
+        works = [(Work(to.stream_id, _constant(to.command)), context) for to in tos]
         return taking.batch.advance(works)
 
     @staticmethod
@@ -276,7 +276,8 @@ class Subscription(Generic[C, S, E]):
     def _check_our_code(self, taking: _Taking[C, S, E]) -> None:
         failing = {each.stream_key for each in taking.waiting.values() if each.reason == "error" and each.stored_id is None}  # noqa: E501
         if len(failing) >= STREAMS_FAILING_MAX and not taking.outcomes["applied"]:
-            raise OurCodeFails(next(iter(failing))[0])
+            detail = next(each.detail for each in taking.waiting.values() if each.reason == "error")
+            raise OurCodeFails(detail)
 
     async def _write(
         self, connection: Connection, taking: _Taking[C, S, E], records: Sequence[Received]

@@ -8,23 +8,41 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Generic, TypeVar
 
 import asyncpg
 import structlog
 import uvicorn
 import uvloop
+from fastapi import APIRouter
 from starlette.types import ASGIApp
 
-from shared.event_sourcing.database import is_world_away, open_pool
+from shared.contracts.topics import Topic
+from shared.event_sourcing.database import Pool, is_world_away, open_pool
+from shared.event_sourcing.unit_of_work import UnitOfWork
+from shared.messaging.consumer import Consumer, Takes
+from shared.messaging.relay import Relay
 from shared.operations import metrics
+from shared.operations.logging import configure_logging
+from shared.operations.settings import CommonSettings, load_settings
+from shared.web.application import Health, HealthAnswer, create_app
+from shared.web.problems import Refusal
+from shared.web.sign_in import Identity
 
 HTTP_DRAIN_SECONDS = 4
 BACKGROUND_STOP_SECONDS = 9.0
 DATABASE_AWAY_AT_START_SECONDS = 60.0
 GAUGE_SECONDS = 10.0
+
+Configured = TypeVar("Configured", bound=CommonSettings)
+C = TypeVar("C")
+S = TypeVar("S")
+E = TypeVar("E")
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +53,61 @@ class Running:
 
     service: str
     app: ASGIApp
-    host: str
-    port: int
+    settings: CommonSettings
     background: Mapping[str, Callable[[], Awaitable[None]]]
+
+
+def starting(service: str, kind: type[Configured]) -> Configured:
+    """First thing in a process: its settings, or a clear refusal, and its log."""
+    settings = load_settings(kind)
+    configure_logging(service, settings.log_format)
+    return settings
+
+
+class Messaging(Generic[C, S, E]):
+    """The relay and the consumer of a service, and what its health says of them."""
+
+    def __init__(
+        self,
+        settings: CommonSettings,
+        unit: UnitOfWork[C, S, E],
+        subscriptions: Sequence[Takes],
+        topics: Sequence[Topic],
+    ) -> None:
+        service, bootstrap = unit.definition.service, settings.kafka_bootstrap
+        self._relay = Relay(settings.database_dsn, bootstrap, service, unit.wakeups)
+        self._consumer = Consumer(
+            unit.pool, bootstrap, service, subscriptions, [topic.name for topic in topics]
+        )
+        self._gauges = partial(keep_gauges, service, unit.pool)
+
+    def background(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What runs as long as the process."""
+        return {"relay": self._relay.run, "consumer": self._consumer.run, "gauges": self._gauges}
+
+    def state(self) -> str:
+        """`consuming`, or what keeps it from doing so."""
+        return "kafka_away" if self._relay.kafka_away else self._consumer.state
+
+
+def service_app(  # noqa: PLR0913 - what every service's application is made of
+    settings: CommonSettings,
+    pool: Pool,
+    routers: Sequence[APIRouter],
+    identity: Identity,
+    refusals: Mapping[str, Refusal],
+    messaging: Messaging[C, S, E],
+) -> ASGIApp:
+    """The HTTP application with its health: live while the process lives (a dead part ends it), ready with a database."""
+
+    def live() -> HealthAnswer:
+        return True, {"status": "ok", "kafka": messaging.state()}
+
+    async def is_ready() -> HealthAnswer:
+        return await ready(pool, messaging.state)
+
+    health = Health(live, is_ready)
+    return create_app(settings, routers, identity=identity, health=health, refusals=refusals)
 
 
 class _Server(uvicorn.Server):
@@ -67,7 +137,7 @@ async def _main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> in
 
 async def _supervise(running: Running, stop: asyncio.Event) -> int:
     config = uvicorn.Config(
-        running.app, host=running.host, port=running.port, loop="none", lifespan="off", log_config=None,
+        running.app, host=running.settings.http_host, port=running.settings.http_port, loop="none", lifespan="off", log_config=None,
         access_log=False, timeout_graceful_shutdown=HTTP_DRAIN_SECONDS, server_header=False, ws="none",
     )  # fmt: skip
     server = _Server(config)
@@ -77,7 +147,7 @@ async def _supervise(running: Running, stop: asyncio.Event) -> int:
         for name, work in running.background.items()
     }
     stopping = asyncio.create_task(stop.wait(), name="stop")
-    log.info("service_started", service=running.service, port=running.port)
+    log.info("service_started", service=running.service, port=running.settings.http_port)
     await asyncio.wait({http, stopping, *background}, return_when="FIRST_COMPLETED")
     dead = [task for task in (http, *background) if task.done() and not stop.is_set()]
     for task in dead:
@@ -97,12 +167,12 @@ async def _until_cancelled(work: Callable[[], Awaitable[None]]) -> None:
 
 
 @asynccontextmanager
-async def database(dsn: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+async def database(settings: CommonSettings) -> AsyncIterator[Pool]:
     """The service's pool; waits up to a minute for a database that is still starting."""
     deadline = asyncio.get_running_loop().time() + DATABASE_AWAY_AT_START_SECONDS
     while True:
         try:
-            pool = await open_pool(dsn)
+            pool = await open_pool(settings.database_dsn)
             break
         except Exception as error:
             if not is_world_away(error) or asyncio.get_running_loop().time() > deadline:
@@ -110,6 +180,8 @@ async def database(dsn: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
             log.warning("service_waits_for_database", error=type(error).__name__)
             await asyncio.sleep(0.5)
     try:
+        shift = await pool.fetchval("select datacloud_now() - clock_timestamp()")
+        settings.refuse_clock_shift(shift if abs(shift.total_seconds()) > 1 else timedelta(0))
         yield pool
     finally:
         try:
@@ -119,7 +191,7 @@ async def database(dsn: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
 
 
 async def ready(
-    pool: asyncpg.Pool[asyncpg.Record], kafka_state: Callable[[], str]
+    pool: Pool, kafka_state: Callable[[], str]
 ) -> tuple[bool, dict[str, str]]:
     """Ready = HTTP and database; Kafka away is `degraded`, still ready, because the service goes on accepting."""
     try:
@@ -134,7 +206,7 @@ async def ready(
     return True, {"status": status, "database": "ok", "kafka": kafka}
 
 
-async def keep_gauges(service: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+async def keep_gauges(service: str, pool: Pool) -> None:
     """Every ten seconds: how much waits, where. Never fails the process."""
     while True:
         try:
@@ -145,7 +217,7 @@ async def keep_gauges(service: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         await asyncio.sleep(GAUGE_SECONDS)
 
 
-async def _read_gauges(service: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+async def _read_gauges(service: str, pool: Pool) -> None:
     metrics.OUTBOX_DEPTH.labels(service).set(await pool.fetchval("select count(*) from outbox"))
     for row in await pool.fetch(
         "select kind, count(*) as entries from scheduled where due_at <= datacloud_now() group by kind"

@@ -38,6 +38,10 @@ def _web_address(value: str) -> str:
     if parts.query or parts.fragment or parts.username or parts.password:
         message = "must have neither credentials, query nor fragment"
         raise ValueError(message)
+    return value
+
+
+def _without_slash(value: str) -> str:
     return value.rstrip("/")
 
 
@@ -91,8 +95,8 @@ class CommonSettings(BaseSettings):
     kafka_bootstrap: Brokers
     http_host: str = "127.0.0.1"
     http_port: int = Field(ge=1, le=65535)
-    public_url: WebAddress
-    identity_issuer: WebAddress
+    public_url: Annotated[WebAddress, AfterValidator(_without_slash)]
+    identity_issuer: WebAddress  # compared with `iss` to the letter
     identity_audience: str = Field(default="datacloud", min_length=1)
     identity_opaque_tokens: bool = False
     secret_file: ReadableFile | None = None

@@ -5,10 +5,10 @@ No marks, no holding, no dead letters; a bad record is noted loose without its b
 
 from collections.abc import Sequence
 
-import asyncpg
 import structlog
 from pydantic import ValidationError
 
+from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Connection
 from shared.event_sourcing.unit_of_work import Wakeups
 from shared.messaging import blocked
@@ -38,7 +38,7 @@ class Copies:
 
     def __init__(
         self,
-        pool: asyncpg.Pool[asyncpg.Record],
+        pool: Pool,
         name: str,
         topics: Sequence[str],
         wakeups: Wakeups | None = None,

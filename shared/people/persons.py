@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-import asyncpg
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Connection, Pointer, Upsert
 
 PersonKind = Literal["contact", "administrator", "section", "complainant"]
@@ -82,7 +82,7 @@ def officer_row(officer_id: UUID, issuer: str, subject: str, name: str) -> Perso
 
 
 async def find_person(
-    source: asyncpg.Pool[asyncpg.Record] | Connection, person_id: UUID
+    source: Pool | Connection, person_id: UUID
 ) -> Person | None:
     """The person as this service knows them; None if the row is not here (yet, or any more)."""
     data = await source.fetchval("select data from persons where person_id = $1", person_id)
@@ -90,7 +90,7 @@ async def find_person(
 
 
 async def find_text(
-    source: asyncpg.Pool[asyncpg.Record] | Connection, text_id: UUID
+    source: Pool | Connection, text_id: UUID
 ) -> str | None:
     """The text as this service knows it; None if the row is not here (yet, or any more)."""
     body: str | None = await source.fetchval("select body from texts where text_id = $1", text_id)
@@ -98,7 +98,7 @@ async def find_text(
 
 
 async def is_forgotten(
-    source: asyncpg.Pool[asyncpg.Record] | Connection, person_id: UUID
+    source: Pool | Connection, person_id: UUID
 ) -> bool:
     """Whether this person is never to be known here again."""
     return bool(await source.fetchval("select 1 from forgotten where person_id = $1", person_id))

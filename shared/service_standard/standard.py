@@ -10,19 +10,24 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
+from pydantic import Field, ValidationError, model_validator
+
+from shared.service_standard.published_parts import (
+    Channel,
+    Complaints,
+    Completion,
+    Fee,
+    LegalBasis,
+    Owner,
+    Part,
+    Procedure,
+    Product,
+    Requirements,
+    Retention,
+    Text,
+    all_different,
 )
-
 from shared.working_time.deadlines import Limit
 
 BUNDLED = Path(__file__).parent
@@ -43,146 +48,7 @@ class UnknownStandardError(LookupError):
         self.number = number
 
 
-def _limit(value: object) -> Limit:
-    if not isinstance(value, str):
-        message = "a limit is text with its unit, such as 5wd or 3wh"
-        raise ValueError(message)  # noqa: TRY004 - pydantic collects ValueError only
-    return Limit.parse(value)
-
-
-def _all_different(codes: list[str], what: str) -> None:
-    twice = sorted({code for code in codes if codes.count(code) > 1})
-    if twice:
-        message = f"{what} stand twice: {', '.join(twice)}"
-        raise ValueError(message)
-
-
-Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(.*\S)?$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$")]
-Url = Annotated[str, StringConstraints(pattern=r"^(https://|mailto:|tel:)\S+$")]
-LimitText = Annotated[Limit, BeforeValidator(_limit)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Owner(_Part):
-    """The office that gives the service."""
-
-    name: Text
-    short_name: Text
-    address: Text
-    telephone: Text
-    email: Text
-    website: Url
-
-
-class Requirements(_Part):
-    """Persyaratan."""
-
-    title: Text
-    items: list[Text] = Field(min_length=1)
-
-
-class Step(_Part):
-    """One step of the procedure and who takes it."""
-
-    code: Code
-    actor: Text
-    text: Text
-
-
-class Procedure(_Part):
-    """Prosedur."""
-
-    title: Text
-    steps: list[Step] = Field(min_length=1)
-
-
-class Completion(_Part):
-    """Waktu penyelesaian, for the whole chain of a request."""
-
-    title: Text
-    limit: LimitText
-    text: Text
-
-
-class Fee(_Part):
-    """Biaya, in rupiah."""
-
-    title: Text
-    rupiah: int = Field(ge=0)
-    text: Text
-
-
-class Product(_Part):
-    """Produk."""
-
-    title: Text
-    text: Text
-
-
-class Contact(_Part):
-    """A contact one can follow."""
-
-    label: Text
-    url: Url
-
-
-class Channel(_Part):
-    """A way to complain."""
-
-    code: Code
-    label: Text
-    text: Text
-    contacts: list[Contact] = Field(default_factory=list)
-
-
-class Category(_Part):
-    """A kind of complaint and the time it may take."""
-
-    code: Code
-    label: Text
-    limit: LimitText
-    text: Text
-
-
-def _channels(channels: list[Channel]) -> list[Channel]:
-    _all_different([channel.code for channel in channels], "channels")
-    return channels
-
-
-def _categories(categories: list[Category]) -> list[Category]:
-    _all_different([category.code for category in categories], "categories")
-    return categories
-
-
-class Complaints(_Part):
-    """Pengaduan."""
-
-    title: Text
-    channels: Annotated[list[Channel], Field(min_length=1), AfterValidator(_channels)]
-    categories: Annotated[list[Category], Field(min_length=1), AfterValidator(_categories)]
-
-
-class LegalBasis(_Part):
-    """A law to cite."""
-
-    code: Code
-    citation: Text
-    about: Text
-
-
-class Retention(_Part):
-    """How long a closed case is kept; the deployer's decision unless the SK says so."""
-
-    years_after_closing: int = Field(ge=1, le=100)
-    from_the_standard: bool
-    note: Text
-
-
-class Standard(_Part):
+class Standard(Part):
     """A published service standard; the texts are Indonesian and shown as they stand."""
 
     number: Text
@@ -202,8 +68,8 @@ class Standard(_Part):
 
     @model_validator(mode="after")
     def _steps_are_named_once(self) -> "Standard":
-        _all_different([step.code for step in self.procedure.steps], "steps")
-        _all_different([basis.code for basis in self.legal_bases], "legal bases")
+        all_different([step.code for step in self.procedure.steps], "steps")
+        all_different([basis.code for basis in self.legal_bases], "legal bases")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""What every page and API shares: strict reading, problem details, sign-in, limits, health, metrics.
+"""What every page and API shares: strict reading, problems, sign-in, limits, health, metrics.
 
-Read in this order: application, problems, fields, json_body, multipart, letters, sign_in, tracking.
+Read in this order: application, problems, fields, json_body, multipart, letters, sign_in.
 """

@@ -1,4 +1,4 @@
-"""Bounds of what a request may send: bytes, seconds, and the memory all requests hold together (P13)."""
+"""Bounds of a request: bytes, seconds, and the memory that all requests hold together (P13)."""
 
 import asyncio
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """`correlation_id` is the caller's if it sent a UUID, else made here; `traceparent` as it came."""
+    """`correlation_id`: the caller's if it sent a UUID, else ours. `traceparent` as it came."""
 
     correlation_id: UUID
     traceparent: str | None

@@ -1,10 +1,10 @@
-"""The outermost layer of every answer: correlation, security headers, metrics, one log line, the last resort."""
+"""Around every answer: correlation, security headers, metrics, one log line, the last resort."""
 
 import time
 from collections.abc import Iterable
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.event_sourcing.database import is_world_away
@@ -21,8 +21,10 @@ _DISCONNECTED = 499
 SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self';"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        (
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+            " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
     ),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),

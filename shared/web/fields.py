@@ -6,13 +6,13 @@ Two kinds of text: one line (names, subjects) and several lines (narratives, rea
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, GetCoreSchemaHandler, WrapValidator
+from pydantic import GetCoreSchemaHandler, PlainValidator
 from pydantic_core import CoreSchema, core_schema
-from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from shared.web.field_messages import refuse_value
 
@@ -42,7 +42,7 @@ _EMAIL = re.compile(
 _PHONE = re.compile(r"\+?[0-9(][0-9 ().-]{4,24}", re.ASCII)
 _NIP = re.compile(r"[0-9]{18}", re.ASCII)
 _INSTANT = re.compile(
-    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|z|[+-]\d{2}:?\d{2})?", re.ASCII
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -155,21 +155,28 @@ def nip(text: str) -> str:
     return number
 
 
-def _instant(value: object, handler: ValidatorFunctionWrapHandler) -> datetime:
-    if isinstance(value, str) and not _INSTANT.fullmatch(value):
-        refuse_value(
-            "instant", "Tulis tanggal, jam dan selisih zona, misalnya 2026-11-23T10:00:00+07:00."
-        )
-    instant: datetime = handler(value)
+def _instant(sent: object) -> datetime:
+    instant = sent if isinstance(sent, datetime) else None
+    if isinstance(sent, str) and _INSTANT.fullmatch(sent):
+        with suppress(ValueError):
+            instant = datetime.fromisoformat(sent.upper())
+    if instant is None:
+        example = "2026-11-23T10:00:00+07:00"
+        refuse_value("instant", f"Tulis tanggal, jam dan selisih zona, misalnya {example}.")
+    if instant.tzinfo is None:
+        refuse_value("no_offset", "Sertakan selisih zona waktu, misalnya +07:00.")
     if not YEAR_MIN <= instant.year <= YEAR_MAX:
         refuse_value("instant_range", f"Tahunnya antara {YEAR_MIN} dan {YEAR_MAX}.")
     return instant.astimezone(UTC)
 
 
-def _day(value: object, handler: ValidatorFunctionWrapHandler) -> date:
-    if isinstance(value, str) and not _DAY.fullmatch(value):
+def _day(sent: object) -> date:
+    day = sent if isinstance(sent, date) and not isinstance(sent, datetime) else None
+    if isinstance(sent, str) and _DAY.fullmatch(sent):
+        with suppress(ValueError):
+            day = date.fromisoformat(sent)
+    if day is None:
         refuse_value("day", "Tulis tanggal sebagai tahun-bulan-hari, misalnya 2026-11-23.")
-    day: date = handler(value)
     if not YEAR_MIN <= day.year <= YEAR_MAX:
         refuse_value("day_range", f"Tahunnya antara {YEAR_MIN} dan {YEAR_MAX}.")
     return day
@@ -193,8 +200,8 @@ MultiLineText = Annotated[str, MultiLine()]
 EmailAddress = Annotated[str, _Line(_email_address, EMAIL_LENGTH_MAX)]
 Phone = Annotated[str, _Line(_phone, 40)]
 Nip = Annotated[str, _Line(nip, 40)]
-AwareInstant = Annotated[AwareDatetime, WrapValidator(_instant)]
-Day = Annotated[date, WrapValidator(_day)]
+AwareInstant = Annotated[datetime, PlainValidator(_instant)]
+Day = Annotated[date, PlainValidator(_day)]
 
 
 def domain_of(address: str) -> str:

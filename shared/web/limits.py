@@ -1,4 +1,4 @@
-"""How much one source may file. Early refusal (429) in bounded memory; officers are exempt (DOMAIN section 7)."""
+"""How much one source may file: refused early (429), in bounded memory; officers are exempt."""
 
 import ipaddress
 import time
@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
+
+from shared.web.problems import problem
+from shared.web.sign_in import OptionalOfficer
 
 SOURCES_MAX = 20_000
 
@@ -34,18 +37,27 @@ class SourceLimit:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def seconds_to_wait(self, source: str) -> int:
-        """0 = go on (and one is counted); else the whole seconds until the next one is let through."""
+        """0: go on, and one is counted. Else the whole seconds until the next is let through."""
         now, per_second = self._clock(), self._per_minute / 60
         bucket = self._buckets.pop(source, None) or _Bucket(self._per_minute, now)
         self._buckets[source] = bucket
         if len(self._buckets) > self._sources_max:
-            self._buckets.popitem(last=False)  # idle longest, so it is the fullest bucket
+            self._buckets.popitem(last=False)  # idle longest: the fullest
         bucket.tokens = min(self._per_minute, bucket.tokens + (now - bucket.filled_at) * per_second)
         bucket.filled_at = now
         if bucket.tokens >= 1:
             bucket.tokens -= 1
             return 0
         return max(1, ceil((1 - bucket.tokens) / per_second))
+
+
+async def filing_limit(request: Request, officer: OptionalOfficer) -> None:
+    """A dependency for routes where anybody may file. Raises a Problem (429)."""
+    if officer is not None:
+        return
+    limit: SourceLimit = request.app.state.filing_limit
+    if seconds := limit.seconds_to_wait(source_of(request)):
+        raise problem(429, headers={"Retry-After": str(seconds)})
 
 
 def source_of(connection: HTTPConnection) -> str:
@@ -61,7 +73,7 @@ def source_of(connection: HTTPConnection) -> str:
         forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
         peer = _address(forwarded.rpartition(",")[2].strip()) or peer
     if isinstance(peer, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((peer, 64), strict=False))
+        return str(ipaddress.IPv6Address(int(peer) >> 64 << 64))
     return str(peer)
 
 

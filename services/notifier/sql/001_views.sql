@@ -8,7 +8,7 @@ create table mails (
     role            text,
     subject         text        not null,
     body            text        not null,
-    sent_at         timestamptz not null
+    entered_at      timestamptz not null default datacloud_now()
 );
 create index mails_by_subject on mails (subject_id);
 create index mails_by_person on mails (person_id);

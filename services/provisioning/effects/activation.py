@@ -2,9 +2,12 @@
 
 from uuid import UUID
 
-import asyncpg
-
-from services.provisioning.commands import Command, RecordActivation, RecordFailure, RecordSuspension
+from services.provisioning.commands import (
+    Command,
+    RecordActivation,
+    RecordFailure,
+    RecordSuspension,
+)
 from services.provisioning.effects.port import (
     AccountWanted,
     Platform,
@@ -15,6 +18,7 @@ from services.provisioning.effects.port import (
     user_id_of,
 )
 from services.provisioning.state import Account, State
+from shared.event_sourcing.database import Pool
 from shared.event_sourcing.outcomes import GiveUp, TryLater
 from shared.event_sourcing.scheduling import Due
 from shared.event_sourcing.unit_of_work import Work
@@ -26,7 +30,7 @@ UNAUTHORISED_PAUSE_SECONDS = 60.0
 class Activation:
     """Makes, replaces and suspends accounts on one platform."""
 
-    def __init__(self, platform: Platform, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, platform: Platform, pool: Pool) -> None:
         self._platform, self._pool = platform, pool
 
     async def perform(self, due: Due, state: State) -> Work[Command]:
@@ -45,7 +49,11 @@ class Activation:
 
     def gave_up(self, due: Due, reason: str) -> Work[Command]:
         """People see the reason; the work goes on at a slower pace."""
-        request_id, platform, attempts = UUID(due.payload["request_id"]), self._platform.name, due.attempts + 1
+        request_id, platform, attempts = (
+            UUID(due.payload["request_id"]),
+            self._platform.name,
+            due.attempts + 1,
+        )
         return Work(
             due.stream_id,
             lambda given: RecordFailure(request_id, platform, reason, attempts, given.at),

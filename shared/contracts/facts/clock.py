@@ -4,27 +4,22 @@ A reader may rely on this: each deadline ends exactly once, as met, moved, stopp
 due instant's time even when it is noticed late.
 """
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from shared.contracts.fact import Code, Count, Day, Decree, Fact, Instant
-from shared.contracts.subjects import ComplaintIdentity, RequestIdentity
+from shared.contracts.subjects import ComplaintSubject, RequestSubject, Subject
 
-
-class RequestSubject(RequestIdentity):
-    """The clock of a request."""
-
-    type: Literal["request"] = "request"
-
-
-class ComplaintSubject(ComplaintIdentity):
-    """The clock of a complaint."""
-
-    type: Literal["complaint"] = "complaint"
-
-
-Subject = Annotated[RequestSubject | ComplaintSubject, Field(discriminator="type")]
+__all__ = [  # the subjects too: who reads the clock asks whose it is
+    "ComplaintSubject",
+    "DeadlineApproaching",
+    "DeadlineBreachRevoked",
+    "DeadlineBreached",
+    "DeadlineFact",
+    "DeadlineMoved",
+    "DeadlineSet",
+    "RequestSubject",
+    "Subject",
+]
 
 
 class DeadlineFact(Fact):
@@ -38,8 +33,12 @@ class DeadlineFact(Fact):
 
 
 class DeadlineSet(DeadlineFact):
-    """The clock of this cycle runs. `provisional`: it reaches into a year that has no holiday decree yet."""
+    """The clock of this cycle runs, counted from the local date of `received_at`.
 
+    `provisional`: it reaches into a year that has no holiday decree yet.
+    """
+
+    received_at: Instant
     calendar_version: Count
     provisional: bool
 

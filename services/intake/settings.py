@@ -1,0 +1,7 @@
+"""intake's settings: those of every service that makes tracking codes."""
+
+from shared.operations.settings import SecretKeepingSettings
+
+
+class Settings(SecretKeepingSettings):
+    """Nothing of its own."""

@@ -1,0 +1,43 @@
+"""The composition root: the only file of review that builds anything."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.review import decisions, events, publication, reactions, state, views
+from services.review.commands import Command
+from services.review.events import Event
+from services.review.settings import Settings
+from services.review.state import State
+from services.review.web import REFUSALS, Bench, routes
+from shared.contracts.topics import PEOPLE, REQUESTS, topics_of
+from shared.event_sourcing.decider import Decider
+from shared.event_sourcing.store import Definition
+from shared.event_sourcing.unit_of_work import UnitOfWork
+from shared.messaging.publication import publishing
+from shared.messaging.subscription import Subscription
+from shared.operations.runtime import Messaging, Running, database, service_app, starting
+from shared.people.copies import Copies
+from shared.web.identity_provider import IdentityProvider
+
+SERVICE = "review"
+
+DEFINITION: Definition[Command, State, Event] = Definition(
+    SERVICE,
+    Decider(state.initial, decisions.decide, state.evolve),
+    events.EVENTS,
+    publishing(SERVICE, publication.to_public),
+    rows=views.rows,
+)
+
+
+@asynccontextmanager
+async def build() -> AsyncIterator[Running]:
+    """Everything of this process, from the environment."""
+    settings = starting(SERVICE, Settings)
+    async with database(settings) as pool, IdentityProvider.of(settings) as identity:
+        unit = UnitOfWork(pool, DEFINITION)
+        cases = Subscription(unit, "review.cases", [REQUESTS.name], reactions.react)
+        people = Copies(pool, "review.people", [PEOPLE.name])
+        messaging = Messaging(settings, unit, [cases, people], topics_of(SERVICE))
+        app = service_app(settings, pool, [routes(Bench(unit))], identity, REFUSALS, messaging)
+        yield Running(SERVICE, app, settings, messaging.background())

@@ -1,0 +1,87 @@
+"""No fact can hold personal data, and each says by itself which request or complaint it is about."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from shared.contracts import fact as words
+from shared.contracts.fact import Fact
+from shared.contracts.facts.clock import DeadlineFact
+from shared.contracts.facts.notifier import NotificationUndeliverable
+from shared.contracts.generate import Schema, schema
+from shared.contracts.registry import FACTS
+from shared.contracts.subjects import ComplaintFact, RequestFact
+
+TEXTS = {
+    words.AgencyCode,
+    words.Code,
+    words.Decree,
+    words.LetterNumber,
+    words.PlatformKey,
+    words.RegistrationNumber,
+}
+PATTERNS = {TypeAdapter(kind).json_schema()["pattern"] for kind in TEXTS}
+OF_A_PERSON = {
+    "address", "alamat", "birth", "body", "email", "mail", "nama", "narrative", "nik", "nip",
+    "officer", "person", "phone", "position", "sex", "telephone", "text", "whatsapp", "words",
+}  # fmt: skip
+
+
+def fields(part: Schema, whole: Schema) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in part["properties"].items():
+        for kind in field.get("anyOf", field.get("oneOf", [field])):
+            if "$ref" in kind:
+                yield from fields(whole["$defs"][kind["$ref"].removeprefix("#/$defs/")], whole)
+            else:
+                yield name, kind
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_field_is_an_id_a_time_a_number_a_flag_or_a_word_of_ours(fact: type[Fact]) -> None:
+    for name, kind in fields(schema(fact), schema(fact)):
+        if kind["type"] == "string":
+            closed = "enum" in kind or "const" in kind or kind.get("pattern") in PATTERNS
+            assert closed or kind.get("format") in {"uuid", "date", "date-time"}, name
+        else:
+            assert kind["type"] in {"integer", "boolean", "null"}, name
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_what_concerns_a_person_is_an_id(fact: type[Fact]) -> None:
+    for name, kind in fields(schema(fact), schema(fact)):
+        if OF_A_PERSON & set(name.split("_")):
+            assert name.endswith("_id"), name
+            assert kind.get("format") == "uuid" or kind["type"] == "null", name
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        "Budi Santoso", "budi@kalbarprov.go.id", "Jl. Ahmad Yani, Pontianak", "+62 812-3456-7890",
+        "Ibu Kepala Dinas\n", "Yth. Bapak",
+    ],
+)  # fmt: skip
+def test_names_addresses_and_free_texts_fit_no_kind_of_text_but_the_decrees(personal: str) -> None:
+    for kind in TEXTS - {words.Decree, words.LetterNumber}:
+        with pytest.raises(ValueError, match="pattern"):
+            TypeAdapter(kind).validate_python(personal)
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_fact_repeats_the_ids_of_what_it_is_about(fact: type[Fact]) -> None:
+    about_a_notification = {NotificationUndeliverable}
+    assert (
+        issubclass(fact, RequestFact | ComplaintFact | DeadlineFact) or fact in about_a_notification
+    )
+
+
+def test_what_a_fact_about_a_request_or_complaint_repeats() -> None:
+    assert set(RequestFact.model_fields) == {
+        "request_id", "registration_number", "agency_code", "kind", "administrator_id", "contact_id",
+    }  # fmt: skip
+    assert set(ComplaintFact.model_fields) == {
+        "complaint_id", "registration_number", "complainant_id", "channel", "category", "confidential",
+    }  # fmt: skip
+    assert set(DeadlineFact.model_fields) == {"subject", "name", "cycle", "due_on", "breach_at"}

@@ -10,8 +10,9 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-deps
 
-# What a service decides with, and what it reckons with: tested to the last branch.
+# What services decide and reckon with, to be covered to the last branch by tests that need no server.
 PURE := services/*/commands.py,services/*/events.py,services/*/state.py,services/*/decisions.py,services/*/reactions.py,services/*/publication.py,services/*/schedule.py,services/*/reservations.py,shared/working_time/*,shared/contracts/*
+UNIT := tests/unit tests/contracts
 
 export ONCE FRESH CLOCK_SHIFT
 
@@ -27,10 +28,10 @@ test: $(INSTALLED) ## all tests of ten minutes and less, on real Kafka and Postg
 	$(BIN)/pytest -m "not browser and not chaos and not slow" $(ARGS)
 
 test-all: $(INSTALLED) ## every test there is, and the coverage of the pure files
-	$(BIN)/pytest $(ARGS)
 	mkdir -p var/coverage
-	$(BIN)/pytest -q --cov --cov-report= tests/unit tests/contracts
+	$(BIN)/pytest --cov --cov-report= $(UNIT)
 	$(BIN)/coverage report --include='$(PURE)' --show-missing --skip-covered
+	$(BIN)/pytest $(UNIT:%=--ignore=%)
 
 check: $(INSTALLED) ## form, types, imports and the shape of the services, in less than a minute
 	$(BIN)/ruff format --check .

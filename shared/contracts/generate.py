@@ -6,7 +6,7 @@ cannot read it cannot read the topics. Look at the difference before committing 
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,11 @@ def schemas() -> dict[str, str]:
     return {f"{ce_type_of(fact)}.json": _pretty(schema(fact)) for fact in FACTS}
 
 
-def goldens() -> dict[str, str]:
+def goldens(facts: Iterable[type[Fact]] = FACTS) -> dict[str, str]:
     """File name -> a fact with invented ids and numbers, the same every time."""
     return {
         f"{ce_type_of(fact)}{fill.value}.json": _pretty(_record(schema(fact), schema(fact), fill))
-        for fact in FACTS
+        for fact in facts
         for fill in Fill
     }
 
@@ -77,24 +77,25 @@ def _value(name: str, field: Schema, whole: Schema, fill: Fill) -> object:
         case {"$ref": reference}:
             return _record(whole["$defs"][reference.removeprefix("#/$defs/")], whole, fill)
         case _:
-            message = f"no sample for {name}: {field}"
-            raise LookupError(message)
+            raise LookupError(f"no sample for {name}: {field}")
 
 
 def _pretty(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
-    """Write what is new or differs, and say which files."""
-    for folder, files, kept in ((SCHEMAS, schemas(), False), (GOLDEN, goldens(), True)):
-        folder.mkdir(exist_ok=True)
+def write(package: Path) -> list[str]:
+    """Write the schemas that differ and the golden files that are missing; say which."""
+    written = []
+    for folder, files, kept in (("schemas", schemas(), False), ("golden", goldens(), True)):
+        (package / folder).mkdir(exist_ok=True)
         for name, text in files.items():
-            path = folder / name
+            path = package / folder / name
             if not path.exists() or (not kept and path.read_text() != text):
                 path.write_text(text)
-                sys.stdout.write(f"written: {folder.name}/{name}\n")
+                written.append(f"{folder}/{name}")
+    return written
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.writelines(f"written: {name}\n" for name in write(PACKAGE))

@@ -81,13 +81,13 @@ async def read_parts(request: Request, parts: Sequence[Part]) -> dict[str, bytes
     )
     bytes_max = sum(part.bytes_max for part in parts) + _FRAME_BYTES_MAX
     async for chunk in request.stream():
+        try:
+            parser.write(chunk)  # first, so that a part that is too large is named
+        except FormParserError:
+            raise problem(400, detail=_BROKEN) from None
         bytes_max -= len(chunk)
         if bytes_max < 0:
             raise problem(413)
-        try:
-            parser.write(chunk)
-        except FormParserError:
-            raise problem(400, detail=_BROKEN) from None
     return reading.finished()
 
 

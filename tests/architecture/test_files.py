@@ -26,9 +26,9 @@ PACKAGE_INDEXES = re.compile(r"https?://[a-z0-9.-]*(pypi|npmj|maven|golang|crate
 REPLACED = re.compile(r"unittest[.]mock|mocker[.]|Magic[M]ock")
 
 NOQA = re.compile(r"#\s*noqa\b")
-NOQA_WITH_REASON = re.compile(r"#\s*noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)* - \S+ \S+")
+NOQA_WITH_REASON = re.compile(r"#\s*noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)* - \S+")
 IGNORE = re.compile(r"#\s*type:\s*ignore")
-IGNORE_WITH_REASON = re.compile(r"#\s*type: ignore\[[a-z, -]+\]  # \S+ \S+")
+IGNORE_WITH_REASON = re.compile(r"#\s*type: ignore\[[a-z, -]+\]  # \S+")
 
 
 def none(found: Collection[object]) -> None:

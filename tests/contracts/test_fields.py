@@ -10,8 +10,8 @@ from shared.contracts import fact as words
 from shared.contracts.fact import Fact
 from shared.contracts.facts.clock import DeadlineFact
 from shared.contracts.facts.notifier import NotificationUndeliverable
-from shared.contracts.generate import Schema, schema
-from shared.contracts.registry import FACTS
+from shared.contracts.generate import GOLDEN, Schema, schema
+from shared.contracts.registry import FACTS, decode
 from shared.contracts.subjects import ComplaintFact, RequestFact
 
 TEXTS = {
@@ -85,3 +85,11 @@ def test_what_a_fact_about_a_request_or_complaint_repeats() -> None:
         "complaint_id", "registration_number", "complainant_id", "channel", "category", "confidential",
     }  # fmt: skip
     assert set(DeadlineFact.model_fields) == {"subject", "name", "cycle", "due_on", "breach_at"}
+
+
+def test_a_deadline_names_the_stream_it_belongs_to_whatever_the_subject() -> None:
+    for name, key in (("", "request_id"), (".required", "complaint_id")):
+        said = (GOLDEN / f"datacloud.deadline_breached.v1{name}.json").read_bytes()
+        heard = decode("datacloud.deadline_breached.v1", said)
+        assert isinstance(heard, DeadlineFact)
+        assert heard.subject.subject_id == getattr(heard.subject, key)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.generate import GOLDEN, SCHEMAS, goldens, schemas
+from shared.contracts.fact import Fact
+from shared.contracts.generate import GOLDEN, SCHEMAS, goldens, schemas, write
 from shared.contracts.registry import FACTS, ce_type_of, decode, encode
 
 REGENERATE = "run: python -m shared.contracts.generate, and look at the difference"
@@ -41,3 +42,21 @@ def test_a_new_optional_field_does_not_change_what_must_be_there() -> None:
         if name.endswith(".required.json"):
             must = json.loads((SCHEMAS / name.replace(".required", "")).read_text())["required"]
             assert must == list(json.loads(text)), name
+
+
+def test_what_was_once_said_is_never_written_again(tmp_path: Path) -> None:
+    write(tmp_path)
+    golden = tmp_path / "golden" / "datacloud.request_closed.v1.json"
+    schema = tmp_path / "schemas" / "datacloud.request_closed.v1.json"
+    for path in (golden, schema):
+        path.write_text("as it was")
+    assert write(tmp_path) == ["schemas/datacloud.request_closed.v1.json"]
+    assert golden.read_text() == "as it was"
+
+
+def test_a_field_of_a_new_kind_must_bring_an_example() -> None:
+    class Odd(Fact):
+        at_random: float
+
+    with pytest.raises(LookupError, match="no sample for at_random"):
+        goldens([Odd])

@@ -1,11 +1,15 @@
 """An application of one service as tests see it: a real one in process, with officers made by hand."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+import uvicorn
 from fastapi import APIRouter, FastAPI
+from structlog.testing import capture_logs
 
 from shared.event_sourcing.outcomes import Unavailable
 from shared.operations.settings import CommonSettings
@@ -55,13 +59,30 @@ def application(
 
 
 @asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """Over HTTP as a service is, on a free port of the loopback address; gives its address."""
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = asyncio.create_task(server.serve([listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+@asynccontextmanager
 async def client_of(
     app: FastAPI, peer: tuple[str, int] = ("127.0.0.1", 40000)
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Talks to the application without a network; what it raises past its last resort fails the test."""
     transport = httpx2.ASGITransport(app, client=peer)
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
-        yield client
+        with capture_logs():  # unconfigured, structlog draws each traceback for seconds
+            yield client
 
 
 def fields_of(answer: httpx2.Response) -> Sequence[str]:

@@ -1,10 +1,9 @@
 """Due work of the correspondence: number a letter, make it, send a mail; what came of it goes back as a command."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from services.notifier import views
@@ -82,11 +81,16 @@ class Letters:
         raise LookupError(due.name, reason)
 
     def _number(self, stream_id: str) -> Work[Command]:
-        letter_id, pattern = uuid5(NAMESPACE, f"letter:{stream_id}"), self._office.letter_number_pattern
+        letter_id, pattern = (
+            uuid5(NAMESPACE, f"letter:{stream_id}"),
+            self._office.letter_number_pattern,
+        )
 
         def command(given: Given) -> NumberLetter:
             number, year = given.taken()
-            return NumberLetter(letter_id, number, year, letter_number(pattern, number, year), given.at)
+            return NumberLetter(
+                letter_id, number, year, letter_number(pattern, number, year), given.at
+            )
 
         return Work(stream_id, command, "letters")
 
@@ -134,15 +138,15 @@ class Mails:
             due.claimed_at,
             await self._attachment(notification),
         )
-        started = asyncio.get_running_loop().time()
+        started = datetime.now(UTC)
         outcome = await office.mailer.send(message)
         if isinstance(outcome, TemporaryFailure):
             raise TryLater(outcome.reason_code)
         if isinstance(outcome, PermanentFailure):
             raise GiveUp(outcome.reason_code)
         body = mail.text.replace(str(values.get("tracking_code") or BLANKED), BLANKED)
-        taken = timedelta(seconds=asyncio.get_running_loop().time() - started)
-        sent = RecordSent(notification.notification_id, due.claimed_at + taken)  # the database's clock
+        sent_at = due.claimed_at + (outcome.sent_at - started)  # the database's clock at the server's 250
+        sent = RecordSent(notification.notification_id, sent_at)
         row = views.ledger_row(notification, mail.subject, body)
         return Work(due.stream_id, lambda _: sent, rows=(row,))
 
@@ -214,4 +218,3 @@ async def _name_of(pool: Pool, person_id: UUID) -> str:
 def _agency_name(code: str) -> str:
     agency = agencies().get(code)
     return agency.name if agency else code
-

@@ -10,6 +10,7 @@ _CREDENTIALS = (
     "Perbaiki berkas token platform cloud. Percobaan berikutnya berlangsung dengan sendirinya."
 )
 _BY_HAND = "Periksa akun dan grup tersebut di platform cloud, lalu selesaikan pertentangannya."
+_WAIT = "Tunggu percobaan berikutnya, yang berlangsung dengan sendirinya."
 _REPORT = "Sampaikan kode sebab ini kepada pengelola sistem."
 _REASONS = MappingProxyType(
     {
@@ -33,21 +34,26 @@ _REASONS = MappingProxyType(
         "space_not_ours": ("nama grup sudah dipakai grup yang bukan buatan kami", _BY_HAND),
         "space_ambiguous": ("ada lebih dari satu grup untuk perangkat daerah ini", _BY_HAND),
         "uniqueness": ("data akun ini sudah dipakai akun lain", _BY_HAND),
+        "administrator_not_here_yet": ("data admin pengelola belum sampai", _WAIT),
+        "administrator_forgotten": ("data admin pengelola sudah dihapus", _REPORT),
     }
 )
+_REFUSED = ("refused_", "invalid_", "no_target", "mutability", "too_many")
 
 
 def failure_in_words(reason_code: str) -> str:
     """The cause in a few words, with the code for whoever is asked about it."""
-    if reason_code.startswith("http_"):
-        words = "platform cloud sedang terganggu"
-    else:
-        words = _REASONS.get(reason_code, ("platform cloud menolak permintaan kami", _REPORT))[0]
-    return f"{words} (kode: {reason_code})"
+    return f"{_known(reason_code)[0]} (kode: {reason_code})"
 
 
 def remedy_in_words(reason_code: str) -> str:
     """The one clear next step."""
+    return _known(reason_code)[1]
+
+
+def _known(reason_code: str) -> tuple[str, str]:
     if reason_code.startswith("http_"):
-        return _AWAY
-    return _REASONS.get(reason_code, ("", _REPORT))[1]
+        return "platform cloud sedang terganggu", _AWAY
+    if reason_code.startswith(_REFUSED):
+        return "platform cloud menolak data akun ini", _REPORT
+    return _REASONS.get(reason_code, ("aktivasi tidak berhasil", _REPORT))

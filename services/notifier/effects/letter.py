@@ -198,7 +198,7 @@ def _closing(standard: Standard) -> list[str]:
             " penggantian beserta surat penunjukan admin pengelola datacloud yang baru."
         ),
         (
-            f"Pelayanan ini diselenggarakan menurut Standar Pelayanan Nomor {standard.number}."
+            f"Standar Pelayanan Nomor {standard.number} menjadi dasar pelayanan ini."
             f" {standard.fee.text}"
         ),
         "Demikian disampaikan. Atas perhatian dan kerja sama Saudara kami ucapkan terima kasih.",

@@ -13,7 +13,7 @@ from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from uuid import UUID
@@ -97,7 +97,18 @@ class SmtpSettings:
             raise ValueError("a password is not sent in the clear: set starttls as well")
         if not _DOMAIN.fullmatch(self.mail_domain):
             raise ValueError(f"not a domain name: {self.mail_domain!r}")
+        if not self.sender.isprintable():
+            raise ValueError("a sender is one line")
         _address(parseaddr(self.sender)[1])
+
+
+class _MessageIdInOnePiece(EmailPolicy):
+    """Python folds a Message-ID beyond 78 characters, and then some readers see a blank before it."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name == "Message-ID":
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
 
 
 class SmtpMailer:
@@ -169,7 +180,7 @@ class SmtpMailer:
 
 def as_email(message: Message, sender: str, mail_domain: str) -> EmailMessage:
     """The message as it goes over the wire. Raises ValueError or MessageError for what would not be one header."""
-    email = EmailMessage(policy=SMTP)
+    email = EmailMessage(policy=_MessageIdInOnePiece(linesep="\r\n"))
     email["Message-ID"] = f"<{message.notification_id}@{mail_domain}>"
     email["Date"] = format_datetime(message.dated_at)
     email["From"] = sender

@@ -73,7 +73,7 @@ def render_mail(template: str, values: Mapping[str, object]) -> RenderedMail:
     subject = _subject(plain, template, values)
     text = plain.get_template(f"{template}.txt").render(as_text)
     html = markup.get_template(f"{template}.txt").render(as_markup, subject=subject)
-    return RenderedMail(subject, _without_gaps(text), html)
+    return RenderedMail(subject, _without_gaps(text), f"{html}\n")
 
 
 def _subject(environment: Environment, template: str, values: Mapping[str, object]) -> str:

@@ -58,7 +58,7 @@ async def test_a_letter_says_what_a_confirmation_says() -> None:
         "Admin pengelola : Siti Aminah, S.Kom. Jabatan : Pranata Komputer Ahli Muda",
         "Nama pengguna : dinkes.1a2b3c4d Grup : pd-dinkes",
         "Aktif sejak : Senin, 30 November 2026 pukul 15.10 WIB",
-        "Standar Pelayanan Nomor 09/DISKOMINFO/2022. Tidak dipungut biaya.",
+        "Standar Pelayanan Nomor 09/DISKOMINFO/2022 menjadi dasar pelayanan ini. Tidak dipungut",
         "Kepala Dinas Komunikasi dan Informatika Provinsi Kalimantan Barat,",
         "Drs. Contoh Nama, M.Si. Pembina Utama Muda NIP 197001011995031001",
         "Tembusan: 1. Gubernur Kalimantan Barat (sebagai laporan)",

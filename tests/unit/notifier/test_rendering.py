@@ -200,7 +200,8 @@ def test_codes_are_shown_as_words() -> None:
     [
         ("http_503", "platform cloud sedang terganggu (kode: http_503)"),
         ("account_not_ours", "bukan buatan kami (kode: account_not_ours)"),
-        ("something_new", "menolak permintaan kami (kode: something_new)"),
+        ("refused_403", "platform cloud menolak data akun ini (kode: refused_403)"),
+        ("something_new", "aktivasi tidak berhasil (kode: something_new)"),
     ],
 )
 def test_operators_read_why_an_activation_failed_and_what_to_do(code: str, words: str) -> None:

@@ -143,6 +143,8 @@ async def test_another_media_type_is_415(media_type: str) -> None:
 async def test_what_was_sent_is_never_repeated() -> None:
     async with client_of(APP) as client:
         body = GOOD.replace("a@kalbarprov.go.id", "Budi Santoso <budi@x.id>")
-        answer = await client.post("/api/samples", content=body, headers={"Content-Type": "application/json"})
+        answer = await client.post(
+            "/api/samples", content=body, headers={"Content-Type": "application/json"}
+        )
     assert fields_of(answer) == ["contact_email"]
     assert "budi" not in answer.text.lower()

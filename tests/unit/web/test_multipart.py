@@ -108,7 +108,7 @@ async def test_a_letter_of_the_largest_size_is_read() -> None:
         ((part("letter", PDF, "", "".join(f"X{n}: y\r\n" for n in range(20))), END), 400, []),
         ((part("letter", PDF, "", "X: " + "y" * 5000 + "\r\n"), END), 400, []),
         ((part("x" * 500, PDF), END), 422, ["x" * 100]),
-        ((part("a\x07b", PDF), END), 400, []),
+        ((part("a\x07b", PDF), END), 422, ["a\ufffdb"]),
     ],
 )  # fmt: skip
 async def test_anything_else_is_refused(

@@ -26,7 +26,16 @@ FORGED_ANYWHERE = [
     "a\ufdd0b", "a\uffffb", "a\U0010ffffb", "a\u3164b", "\u2800\u2800", "a\U000e0041b", "a\ue000b", "a\ud800b",
     "", "   ", "\u3000", "...", "---",
 ]  # fmt: skip
-FORGED_IN_ONE_LINE = ["a\nb", "a\rb", "a\r\nBcc: x@y.id", "a\tb", "a\u2028b", "a\u2029b", "a\u200db", "a\ufeffb"]
+FORGED_IN_ONE_LINE = [
+    "a\nb",
+    "a\rb",
+    "a\r\nBcc: x@y.id",
+    "a\tb",
+    "a\u2028b",
+    "a\u2029b",
+    "a\u200db",
+    "a\ufeffb",
+]
 
 
 @pytest.mark.parametrize("text", FORGED_ANYWHERE + FORGED_IN_ONE_LINE)
@@ -137,21 +146,17 @@ def test_anything_but_a_nip_is_refused(text: str) -> None:
     [
         ("2026-11-23T10:00+07:00", datetime(2026, 11, 23, 3, tzinfo=UTC)),
         ("2026-11-22T17:05:00.5Z", datetime(2026, 11, 22, 17, 5, 0, 500_000, tzinfo=UTC)),
-        ("2026-11-22t17:05:00z", datetime(2026, 11, 22, 17, 5, tzinfo=UTC)),
+        ("2026-11-23 10:00:00+0700", datetime(2026, 11, 23, 3, tzinfo=UTC)),
     ],
 )
 def test_an_instant_has_an_offset_and_is_kept_in_utc(text: str, instant: datetime) -> None:
-    if text.isupper():
-        assert INSTANT.validate_python(text) == instant
-    else:
-        with pytest.raises(ValidationError):
-            INSTANT.validate_python(text)
+    assert INSTANT.validate_python(text) == instant
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        "2026-11-23T10:00", "2026-11-23", "2026-02-30T10:00Z", "2026-11-23T24:00Z", "2026-11-23T10:00+25:00", "now", "",
+        "2026-11-23T10:00", "2026-11-23", "2026-02-30T10:00Z", "2026-11-23T24:00Z", "2026-11-23T10:00+25:00", "now", "", "2026-11-22t17:05Z",
         "1700000000", 1_700_000_000, 1.5, None, True, [], "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00",
         "٢٠٢٦-11-23T10:00Z",
     ],
@@ -161,7 +166,9 @@ def test_anything_but_an_instant_is_refused(value: Any) -> None:
         INSTANT.validate_python(value)
 
 
-@pytest.mark.parametrize("value", ["2026-02-30", "20261123", "2026-11-23T00:00", "20000", 20_000, None, "1900-01-01"])
+@pytest.mark.parametrize(
+    "value", ["2026-02-30", "20261123", "2026-11-23T00:00", "20000", 20_000, None, "1900-01-01"]
+)
 def test_anything_but_a_day_is_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
         DAY.validate_python(value)

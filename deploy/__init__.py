@@ -1,0 +1,1 @@
+"""Running the system: locally with one command, later on a cluster."""

@@ -1,0 +1,94 @@
+"""Where the local system keeps its things and on which ports it listens: both survive a restart."""
+
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.children import free_port, require_free
+from shared.operations.stack import ROOT, SERVICES
+
+SERVERS = ("front_door", "identity", "cloud_platform", "smtp", "kafka", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Files below `var/local`, ports of 127.0.0.1 by name."""
+
+    root: Path
+    ports: dict[str, int]
+
+    @property
+    def endpoints(self) -> Path:
+        return self.root / "endpoints.json"
+
+    @property
+    def mailbox(self) -> Path:
+        return self.root / "mail"
+
+    @property
+    def letters(self) -> Path:
+        return self.root / "letters"
+
+    @property
+    def tracking_keys(self) -> Path:
+        return self.root / "secrets" / "tracking.keys"
+
+    @property
+    def platform_token(self) -> Path:
+        return self.root / "secrets" / "platform.token"
+
+    def log(self, name: str) -> Path:
+        return self.root / "log" / f"{name}.log"
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+def find_places() -> Places:
+    """Ports of the last run where they are still free, those from PORTS on if it is set, else any free ones."""
+    root = Path(os.environ.get("DATACLOUD_LOCAL", ROOT / "var" / "local"))
+    for part in ("log", "mail", "letters", "secrets"):
+        (root / part).mkdir(parents=True, exist_ok=True)
+    (root / "secrets").chmod(0o700)
+    places = Places(root, _ports(root / "ports.json"))
+    _secret(places.tracking_keys, f"1:{secrets.token_hex(32)}\n")
+    _secret(places.platform_token, secrets.token_urlsafe(32))
+    return places
+
+
+def _ports(remembered: Path) -> dict[str, int]:
+    names = (*SERVERS, *SERVICES)
+    if base := os.environ.get("PORTS"):
+        ports = {name: int(base) + place for place, name in enumerate(names)}
+        for name, port in ports.items():
+            require_free(port, name)
+    else:
+        try:
+            before: dict[str, int] = json.loads(remembered.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = {}
+        ports = {}
+        for name in names:
+            port = before.get(name)
+            ports[name] = port if port and _is_free(port) else free_port()
+    remembered.write_text(json.dumps(ports), encoding="utf-8")
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _secret(path: Path, content: str) -> None:
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(content, encoding="utf-8")

@@ -26,7 +26,9 @@ app = typer.Typer(
 )
 app.command(name="due")(due)
 app.add_typer(topics, name="topics")
-blocked = typer.Typer(help="Records that wait for a predecessor or for a person.", no_args_is_help=True)
+blocked = typer.Typer(
+    help="Records that wait for a predecessor or for a person.", no_args_is_help=True
+)
 app.add_typer(blocked, name="blocked")
 
 Endpoints = Annotated[Path | None, typer.Option(help="The endpoints file of a running stack.")]
@@ -38,10 +40,12 @@ def migrate(
     service: Annotated[list[str] | None, typer.Option(help="Only these services.")] = None,
     endpoints: Endpoints = None,
     *,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be applied, change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Say what would be applied, change nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the databases to the program's version. Example: datacloud migrate --dry-run"""
+    """Bring the databases to the program's version. Example: datacloud migrate --dry-run."""
     stack = find_stack(endpoints)
 
     async def run() -> dict[str, list[str]]:
@@ -60,8 +64,10 @@ def migrate(
 
 
 @app.command()
-def trace(registration_number: str, endpoints: Endpoints = None, *, as_json: AsJson = False) -> None:
-    """The facts of one request or complaint over all topics, in order. Example: datacloud trace DC-2026-000001"""
+def trace(
+    registration_number: str, endpoints: Endpoints = None, *, as_json: AsJson = False
+) -> None:
+    """The facts of one request or complaint over all topics, in order. Example: datacloud trace DC-2026-000001."""
     lines = asyncio.run(facts_of(find_stack(endpoints).kafka, registration_number))
     if as_json:
         typer.echo(json.dumps([
@@ -70,7 +76,9 @@ def trace(registration_number: str, endpoints: Endpoints = None, *, as_json: AsJ
             for each in lines
         ]))  # fmt: skip
     else:
-        table = Table("time (WIB)", "topic", "type", "sequence", "correlation", title=registration_number)
+        table = Table(
+            "time (WIB)", "topic", "type", "sequence", "correlation", title=registration_number
+        )
         for each in lines:
             local = each.time.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
             table.add_row(local, each.topic, each.type, str(each.sequence), each.correlation_id[:8])
@@ -88,7 +96,7 @@ from blocked order by subscription, topic, stream, sequence
 
 @blocked.command(name="list")
 def blocked_list(endpoints: Endpoints = None, *, as_json: AsJson = False) -> None:
-    """What waits, where and why. Example: datacloud blocked list --json"""
+    """What waits, where and why. Example: datacloud blocked list --json."""
     stack = find_stack(endpoints)
 
     async def run() -> list[dict[str, object]]:

@@ -35,7 +35,9 @@ def main() -> None:
     """Exit code 0: all steps happened. 1: one did not, and the last line says which."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("up", help="start everything (default); ONCE=1 FRESH=1 CLOCK_SHIFT='-3 days' PORTS=18000")
+    commands.add_parser(
+        "up", help="start everything (default); ONCE=1 FRESH=1 CLOCK_SHIFT='-3 days' PORTS=18000"
+    )
     token = commands.add_parser("token", help="print an access token of a demo officer")
     token.add_argument("officer", choices=ROLES)
     arguments = parser.parse_args()

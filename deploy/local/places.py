@@ -72,8 +72,8 @@ def _ports(remembered: Path) -> dict[str, int]:
             before = {}
         ports = {}
         for name in names:
-            port = before.get(name)
-            ports[name] = port if port and _is_free(port) else free_port()
+            last = before.get(name)
+            ports[name] = last if last and _is_free(last) else free_port()
     remembered.write_text(json.dumps(ports), encoding="utf-8")
     return ports
 

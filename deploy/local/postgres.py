@@ -1,4 +1,4 @@
-"""A real PostgreSQL 18 from a wheel, as a child process: data kept, fsync on, one owner and one login role a service."""
+"""A real PostgreSQL 18 from a wheel, as a child process: data kept, fsync on, roles apart."""
 
 import asyncio
 import os
@@ -67,13 +67,25 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Blocks until it answers. Raises NotStarted."""
         prefix = _as_ordinary_user(self._data)
-        if not (self._data / "PG_VERSION").exists() or not (self._data / "global/pg_control").exists():
+        if (
+            not (self._data / "PG_VERSION").exists()
+            or not (self._data / "global/pg_control").exists()
+        ):
             self._create(prefix)
         require_free(self.port, "PostgreSQL")
         self._end_orphan()
-        options = [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
+        options = [
+            part for name, value in self._options.items() for part in ("-c", f"{name}={value}")
+        ]
         self._process = spawn(
-            [str(self._binaries / "postgres"), "-D", str(self._data), "-p", str(self.port), *options],
+            [
+                str(self._binaries / "postgres"),
+                "-D",
+                str(self._data),
+                "-p",
+                str(self.port),
+                *options,
+            ],
             self._log,
             prefix=prefix,
             environment={"LC_ALL": "C.UTF-8"},
@@ -162,7 +174,9 @@ async def _provision(
     connection = await asyncpg.connect(server.admin_dsn, timeout=10)
     try:
         roles = {row["rolname"] for row in await connection.fetch("select rolname from pg_roles")}
-        databases = {row["datname"] for row in await connection.fetch("select datname from pg_database")}
+        databases = {
+            row["datname"] for row in await connection.fetch("select datname from pg_database")
+        }
         for service in services:
             for role in (f"{service}_owner", service):
                 if role not in roles:
@@ -174,6 +188,6 @@ async def _provision(
             await connection.execute(f'alter database "{service}" reset all')
             for name, value in settings.items():
                 quoted = value.replace("'", "''")
-                await connection.execute(f'alter database "{service}" set {name} = \'{quoted}\'')
+                await connection.execute(f"alter database \"{service}\" set {name} = '{quoted}'")
     finally:
         await connection.close()

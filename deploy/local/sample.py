@@ -41,7 +41,9 @@ class Journey:
         await self._reader.start()
         reading = asyncio.create_task(self._reader.run(self._on_fact))
         try:
-            async with httpx2.AsyncClient(base_url=self._places.url("front_door"), timeout=30) as door:
+            async with httpx2.AsyncClient(
+                base_url=self._places.url("front_door"), timeout=30
+            ) as door:
                 request_id = await self._submit(door)
                 await self._approve(door, request_id)
                 for fact_type in LAST:
@@ -59,7 +61,9 @@ class Journey:
     async def _submit(self, door: httpx2.AsyncClient) -> str:
         """For the next agency without an account; when all have one, the first replaces its administrator."""
         agencies = (await door.get("/api/agencies")).json()
-        attempts = [(agency, "open_account") for agency in agencies] + [(agencies[0], "replace_administrator")]
+        attempts = [(agency, "open_account") for agency in agencies] + [
+            (agencies[0], "replace_administrator")
+        ]
         for agency, kind in attempts:
             answer = await door.post(
                 "/api/requests",
@@ -81,7 +85,9 @@ class Journey:
                 )
                 return str(receipt["request_id"])
             if answer.status_code != httpx2.codes.CONFLICT:
-                message = f"the sample request was refused: {answer.status_code} {answer.text[:500]}"
+                message = (
+                    f"the sample request was refused: {answer.status_code} {answer.text[:500]}"
+                )
                 raise StepMissing(message)
         message = "every agency has an open request: finish one, or start empty with FRESH=1"
         raise StepMissing(message)
@@ -91,13 +97,17 @@ class Journey:
         officer = {"Authorization": f"Bearer {token}"}
         async with _within(f"{self._number} did not appear in the reviewers' queue"):
             while True:
-                queue = (await door.get("/api/reviews", params={"state": "open"}, headers=officer)).json()
+                queue = (
+                    await door.get("/api/reviews", params={"state": "open"}, headers=officer)
+                ).json()
                 found = [case for case in queue if case["request_id"] == request_id]
                 if found:
                     break
                 await asyncio.sleep(0.1)
         decision = {"outcome": "approved", "reason": None, "seen_version": found[0]["version"]}
-        answer = await door.post(f"/api/reviews/{request_id}/decision", json=decision, headers=officer)
+        answer = await door.post(
+            f"/api/reviews/{request_id}/decision", json=decision, headers=officer
+        )
         if answer.status_code != httpx2.codes.OK:
             message = f"the approval was refused: {answer.status_code} {answer.text[:500]}"
             raise StepMissing(message)
@@ -118,10 +128,12 @@ class Journey:
             attached = list(message.iter_attachments())
             if self._number in str(message["Subject"]) and attached:
                 letter = self._places.letters / f"{self._number}.pdf"
-                letter.write_bytes(attached[0].get_payload(decode=True))
+                letter.write_bytes(bytes(attached[0].get_content()))
                 self._say(f"mail:   {path}\nletter: {letter}")
                 return
-        message_missing = f"no mail with the confirmation letter of {self._number} in {self._places.mailbox}"
+        message_missing = (
+            f"no mail with the confirmation letter of {self._number} in {self._places.mailbox}"
+        )
         raise StepMissing(message_missing)
 
 
@@ -132,7 +144,9 @@ class _within:  # noqa: N801 - reads as a preposition
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         try:
             await self._timeout.__aexit__(kind, error, trace)  # type: ignore[arg-type]  # passed through
         except TimeoutError:

@@ -153,7 +153,9 @@ class LocalStack:
             "SMTP_PORT": str(places.ports["smtp"]),
             "MAIL_FROM": "Pelayanan Data Cloud <datacloud@kalbarprov.go.id>",
             "MAIL_DOMAIN": "datacloud.kalbarprov.go.id",
-            "RECIPIENTS": json.dumps({role: [f"{role}@diskominfo.kalbarprov.go.id"] for role in ROLES}),
+            "RECIPIENTS": json.dumps(
+                {role: [f"{role}@diskominfo.kalbarprov.go.id"] for role in ROLES}
+            ),
             "SIGNER_NAME": "Contoh Kepala Dinas, S.Kom., M.T.",
             "SIGNER_RANK": "Pembina Utama Muda",
             "SIGNER_NIP": "197001011995031001",

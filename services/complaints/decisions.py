@@ -43,9 +43,7 @@ def file(command: FileComplaint, state: State) -> Sequence[Event]:
             command.registered_by,
             command.clock.standard,
         ),
-        DeadlineSet(
-            1, due.due_on, due.breach_at, due.provisional, command.clock.calendar_version
-        ),
+        DeadlineSet(1, due.due_on, due.breach_at, due.provisional, command.clock.calendar_version),
     ]
 
 

@@ -79,7 +79,8 @@ async def find_complaint(pool: Pool, complaint_id: UUID) -> ComplaintView | None
     if row is None:
         return None
     lines = await pool.fetch(
-        "select at, what from complaint_timeline where complaint_id = $1 order by at, version", complaint_id
+        "select at, what from complaint_timeline where complaint_id = $1 order by at, version",
+        complaint_id,
     )
     names = [name for name in ComplaintView.__slots__ if name != "timeline"]
     timeline = [Happening(line["at"], line["what"]) for line in lines]

@@ -15,9 +15,10 @@ from services.intake import (
 )
 from services.intake.commands import Command
 from services.intake.events import Event
+from services.intake.forms import REFUSALS
 from services.intake.settings import Settings
 from services.intake.state import State
-from services.intake.web import REFUSALS, Desk, routes
+from services.intake.web import Desk, routes
 from shared.contracts.topics import ACCOUNTS, NOTIFICATIONS, REVIEW_TEXTS, REVIEWS, topics_of
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Deadlines, Due

@@ -39,7 +39,7 @@ from services.intake.state import Closed, NotSubmitted, Open, Request, Returned,
 from shared.event_sourcing.outcomes import Refused
 
 
-def decide(command: Command, state: State) -> Sequence[Event]:  # noqa: C901, PLR0911 - the table of contents
+def decide(command: Command, state: State) -> Sequence[Event]:
     """What happens when the command meets the state; raises Refused when it must not happen."""
     match command:
         case SubmitRequest():

@@ -1,6 +1,6 @@
-"""What a PD sends, checked as far as it can be without the database; mistakes are told by field, in Indonesian."""
+"""What a PD sends, checked as far as it can be without the database, and how a refusal is told, in Indonesian."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 from uuid import uuid4
@@ -26,7 +26,33 @@ from shared.web.fields import (
 )
 from shared.web.json_body import RequestBody
 from shared.web.letters import Letter
-from shared.web.problems import FieldError, problem
+from shared.web.problems import NOT_FOUND, FieldError, Refusal, problem
+
+REFUSALS: Mapping[str, Refusal] = {
+    "unknown_request": NOT_FOUND,
+    "open_request_exists": Refusal(
+        409,
+        "Sudah ada permintaan",
+        "Permintaan {registration_number} dari perangkat daerah ini masih berjalan.",
+        field="agency_code",
+    ),
+    "account_exists": Refusal(
+        409,
+        "Sudah punya akun",
+        "Perangkat daerah ini sudah punya akun; ajukan replace_administrator untuk mengganti admin.",
+        field="kind",
+    ),
+    "no_account_yet": Refusal(
+        409,
+        "Belum punya akun",
+        "Perangkat daerah ini belum punya akun; ajukan open_account lebih dahulu.",
+        field="kind",
+    ),
+    "not_returned": Refusal(
+        409, "Tidak dapat dilengkapi", "Hanya permintaan yang dikembalikan yang dapat dilengkapi."
+    ),
+    "request_closed": Refusal(409, "Sudah selesai", "Permintaan ini sudah berakhir."),
+}
 
 
 class AdministratorForm(RequestBody):

@@ -31,7 +31,7 @@ def _repeated(request: Request) -> _Repeated:
     }
 
 
-def to_public(event: Event, state: State) -> Fact | None:  # noqa: C901, PLR0911 - one case per event
+def to_public(event: Event, state: State) -> Fact | None:
     """What the others are told; None where the event is intake's own affair."""
     if isinstance(state, NotSubmitted):
         return None

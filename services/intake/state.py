@@ -1,4 +1,4 @@
-"""What intake knows of a request. Facts of other services come in any order, so what was learned is kept side by side."""
+"""What intake knows of a request. Facts of others come in any order, so what was learned is kept side by side."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -132,7 +132,7 @@ def _submitted(event: RequestSubmitted) -> Request:
     )
 
 
-def _learn(request: Request, event: Event) -> Request:  # noqa: PLR0911 - one line per event
+def _learn(request: Request, event: Event) -> Request:
     match event:
         case RequestResubmitted():
             return replace(
@@ -147,9 +147,7 @@ def _learn(request: Request, event: Event) -> Request:  # noqa: PLR0911 - one li
             )
         case DeadlineSet():
             clock = RunningClock(event.cycle, event.due_on, event.breach_at)
-            return replace(
-                request, clock=clock, first_due_on=request.first_due_on or event.due_on
-            )
+            return replace(request, clock=clock, first_due_on=request.first_due_on or event.due_on)
         case DeadlineStopped():
             return _end_clock(request, "stopped")
         case DeadlineBreached():

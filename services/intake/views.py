@@ -14,8 +14,16 @@ from shared.event_sourcing.store import Delete, Recorded, Upsert
 from shared.people.persons import Personal
 
 Status = Literal[
-    "submitted", "returned", "approved", "activation_failed", "active", "confirmed", "rejected", "withdrawn", "set_aside"
-]  # fmt: skip
+    "submitted",
+    "returned",
+    "approved",
+    "activation_failed",
+    "active",
+    "confirmed",
+    "rejected",
+    "withdrawn",
+    "set_aside",
+]
 
 
 def status_of(state: State) -> Status:
@@ -71,7 +79,7 @@ def _request_row(request: Request, status: Status) -> Upsert:
     )
 
 
-def _happening(event: Event) -> tuple[datetime, str] | None:  # noqa: PLR0911 - one line per event
+def _happening(event: Event) -> tuple[datetime, str] | None:
     match event:
         case events.RequestSubmitted():
             return event.registered_at, "submitted"
@@ -128,24 +136,21 @@ class RequestView:
     timeline: Sequence[Happening]
 
 
-async def find_request(
-    pool: Pool, request_id: UUID
-) -> RequestView | None:
+async def find_request(pool: Pool, request_id: UUID) -> RequestView | None:
     """One request with its timeline, oldest happening first."""
     row = await pool.fetchrow("select * from requests where request_id = $1", request_id)
     if row is None:
         return None
     lines = await pool.fetch(
-        "select at, what from request_timeline where request_id = $1 order by at, version", request_id
+        "select at, what from request_timeline where request_id = $1 order by at, version",
+        request_id,
     )
     names = [name for name in RequestView.__slots__ if name != "timeline"]
     timeline = [Happening(line["at"], line["what"]) for line in lines]
     return RequestView(**{name: row[name] for name in names}, timeline=timeline)
 
 
-async def find_holder(
-    pool: Pool, reservation: str
-) -> tuple[str, Status] | None:
+async def find_holder(pool: Pool, reservation: str) -> tuple[str, Status] | None:
     """Registration number and status of the request that holds a reserved name."""
     row = await pool.fetchrow(
         """select registration_number, status from reserved

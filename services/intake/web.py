@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request
@@ -32,26 +32,12 @@ from shared.web.json_body import read_json
 from shared.web.letters import LetterChecker
 from shared.web.limits import filing_limit
 from shared.web.multipart import pdf_part, read_multipart
-from shared.web.problems import Refusal, field_problem, not_found, problem
-from shared.web.sign_in import Officer, OptionalOfficer, require_role
+from shared.web.problems import field_problem, not_found, problem
+from shared.web.sign_in import Officer, OptionalOfficer, Role, require_role
 from shared.web.tracking import TrackingKeys
 from shared.working_time.calendar import WorkingCalendar
 
-REFUSALS: Mapping[str, Refusal] = {
-    "unknown_request": Refusal(404, "Tidak ditemukan", "Yang diminta tidak ada, atau kode pelacakannya tidak cocok."),
-    "open_request_exists": Refusal(
-        409, "Sudah ada permintaan", "Permintaan {registration_number} dari perangkat daerah ini masih berjalan.", field="agency_code"
-    ),
-    "account_exists": Refusal(
-        409, "Sudah punya akun", "Perangkat daerah ini sudah punya akun; ajukan replace_administrator untuk mengganti admin.", field="kind"
-    ),
-    "no_account_yet": Refusal(
-        409, "Belum punya akun", "Perangkat daerah ini belum punya akun; ajukan open_account lebih dahulu.", field="kind"
-    ),
-    "not_returned": Refusal(409, "Tidak dapat dilengkapi", "Hanya permintaan yang dikembalikan yang dapat dilengkapi."),
-    "request_closed": Refusal(409, "Sudah selesai", "Permintaan ini sudah berakhir."),
-}  # fmt: skip
-OFFICES: tuple[Literal["front-desk", "reviewer", "head", "operator"], ...] = ("front-desk", "reviewer", "head", "operator")  # fmt: skip
+OFFICES: tuple[Role, ...] = ("front-desk", "reviewer", "head", "operator")
 LETTERS = (pdf_part("letter"), pdf_part("appointment", required=False))
 
 FrontDesk = Annotated[Officer, Depends(require_role("front-desk", "reviewer"))]
@@ -73,7 +59,9 @@ class Desk:
     def clock(self, given: Given) -> Clock:
         """The calendar of the version that the transaction has locked."""
         calendar = self.calendars[given.calendar_version]
-        return Clock(self.standard.number, self.standard.request_limit, calendar, given.calendar_version)
+        return Clock(
+            self.standard.number, self.standard.request_limit, calendar, given.calendar_version
+        )
 
     def status_url(self, request_id: UUID) -> str:
         """Where the PD follows its request."""
@@ -96,21 +84,33 @@ def routes(desk: Desk) -> APIRouter:
         return _calendar(desk, year)
 
     @router.post("/requests", status_code=201, dependencies=[Depends(filing_limit)])
-    async def submit(request: Request, key: RequiredIdempotencyKey, officer: OptionalOfficer) -> dict[str, object]:
+    async def submit(
+        request: Request, key: RequiredIdempotencyKey, officer: OptionalOfficer
+    ) -> dict[str, object]:
         return await _submit(desk, request, key, officer)
 
     @router.get("/requests/{request_id}")
-    async def show(request_id: str, code: SentTrackingCode, officer: OptionalOfficer) -> dict[str, object]:
-        found = await views.find_request(desk.unit.pool, _authorised(desk, request_id, code, officer))
+    async def show(
+        request_id: str, code: SentTrackingCode, officer: OptionalOfficer
+    ) -> dict[str, object]:
+        found = await views.find_request(
+            desk.unit.pool, _authorised(desk, request_id, code, officer)
+        )
         if found is None:
             raise not_found()
         return _shown(found)
 
     @router.post("/requests/{request_id}/completion", dependencies=[Depends(filing_limit)])
     async def complete(
-        request: Request, request_id: str, code: SentTrackingCode, officer: OptionalOfficer, key: OptionalIdempotencyKey
+        request: Request,
+        request_id: str,
+        code: SentTrackingCode,
+        officer: OptionalOfficer,
+        key: OptionalIdempotencyKey,
     ) -> dict[str, object]:
-        return await _complete(desk, request, _authorised(desk, request_id, code, officer), officer, key)
+        return await _complete(
+            desk, request, _authorised(desk, request_id, code, officer), officer, key
+        )
 
     @router.post("/requests/{request_id}/withdrawal")
     async def withdraw(
@@ -309,13 +309,14 @@ async def _pdf(desk: Desk, letter_id: UUID | None) -> Response:
     content = await views.find_letter(desk.unit.pool, letter_id) if letter_id else None
     if content is None:
         raise not_found()
-    headers = {"Content-Disposition": "attachment; filename=surat.pdf", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Content-Disposition": "attachment; filename=surat.pdf",
+        "X-Content-Type-Options": "nosniff",
+    }
     return Response(content, media_type="application/pdf", headers=headers)
 
 
-def _authorised(
-    desk: Desk, request_id: str, code: str | None, officer: Officer | None
-) -> UUID:
+def _authorised(desk: Desk, request_id: str, code: str | None, officer: Officer | None) -> UUID:
     """The tracking code, or an officer of a role that works with requests; else it does not exist."""
     found = _identified(request_id)
     if officer is not None and officer.has_role(*OFFICES):

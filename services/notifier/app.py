@@ -29,6 +29,7 @@ from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Effects
 from shared.event_sourcing.store import Definition
 from shared.event_sourcing.unit_of_work import UnitOfWork
+from shared.messaging.consumer import Takes
 from shared.messaging.publication import publishing
 from shared.messaging.subscription import Subscription
 from shared.operations.runtime import Messaging, Running, database, service_app, starting
@@ -60,7 +61,7 @@ async def build() -> AsyncIterator[Running]:
         react = partial(reactions.react, calendar=WorkingCalendar.bundled())
         topics = [topic.name for topic in (REQUESTS, REVIEWS, ACCOUNTS, COMPLAINTS)]
         people = [topic.name for topic in (PEOPLE, COMPLAINANTS, REVIEW_TEXTS)]
-        subscriptions = [
+        subscriptions: list[Takes] = [
             Subscription(unit, "notifier.mail", topics, react),
             Copies(pool, "notifier.people", people),
         ]

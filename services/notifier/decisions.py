@@ -33,7 +33,7 @@ CONFIRMED = "request_confirmed"
 BREACHED = ("request_breached", "complaint_breached")
 
 
-def decide(command: Command, state: State) -> Sequence[Event]:  # noqa: PLR0911 - the table of contents
+def decide(command: Command, state: State) -> Sequence[Event]:
     """What happens when the command meets the state; raises Refused when it must not happen."""
     match command:
         case Notify():
@@ -129,9 +129,7 @@ def record_sent(command: RecordSent, state: State) -> Sequence[Event]:
         raise Refused("unknown_notification")
     if mail.state == "sent":
         return []
-    return [
-        NotificationSent(command.notification_id, mail.notification.template, command.sent_at)
-    ]
+    return [NotificationSent(command.notification_id, mail.notification.template, command.sent_at)]
 
 
 def record_undeliverable(command: RecordUndeliverable, state: State) -> Sequence[Event]:

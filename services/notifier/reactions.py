@@ -45,13 +45,17 @@ def react(fact: Fact, at: datetime, calendar: WorkingCalendar) -> Iterable[To[Co
     return []
 
 
-def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:  # noqa: PLR0911 - one case per fact
+def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:
     stream = str(fact.request_id)
     match fact:
         case review.RequestReviewed(outcome="returned"):
-            return [To(stream, Notify((_to_contact("request_returned", fact, at, **_reason(fact)),)))]
+            return [
+                To(stream, Notify((_to_contact("request_returned", fact, at, **_reason(fact)),)))
+            ]
         case review.RequestReviewed(outcome="rejected"):
-            return [To(stream, Notify((_to_contact("request_rejected", fact, at, **_reason(fact)),)))]
+            return [
+                To(stream, Notify((_to_contact("request_rejected", fact, at, **_reason(fact)),)))
+            ]
         case provisioning.AccountActivated():
             return [To(stream, Confirm(_subject(fact), fact.activated_at, at))]
         case provisioning.AdministratorReplaced():
@@ -64,9 +68,27 @@ def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:  #
             )  # fmt: skip
             return [To(stream, Notify((told,)))]
         case intake.RequestWithdrawn():
-            return [To(stream, EndCorrespondence(_to_contact("request_withdrawn", fact, at, withdrawn_at=_iso(fact.withdrawn_at))))]
+            return [
+                To(
+                    stream,
+                    EndCorrespondence(
+                        _to_contact(
+                            "request_withdrawn", fact, at, withdrawn_at=_iso(fact.withdrawn_at)
+                        )
+                    ),
+                )
+            ]
         case intake.RequestSetAside():
-            return [To(stream, EndCorrespondence(_to_contact("request_set_aside", fact, at, set_aside_at=_iso(fact.set_aside_at))))]
+            return [
+                To(
+                    stream,
+                    EndCorrespondence(
+                        _to_contact(
+                            "request_set_aside", fact, at, set_aside_at=_iso(fact.set_aside_at)
+                        )
+                    ),
+                )
+            ]
         case _:
             return []
 
@@ -74,6 +96,7 @@ def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:  #
 def _clock_started(fact: clock.DeadlineSet, at: datetime) -> Iterable[To[Command]]:
     """A filing is told when its due date is known: number, code and date to who filed it, the work to the officers."""
     subject = fact.subject
+    person_id: UUID | None
     dates = {
         "cycle": str(fact.cycle),
         "due_on": fact.due_on.isoformat(),
@@ -118,7 +141,9 @@ def confirmation_mail(confirmation: Confirmation, letter: Letter) -> Notificatio
         "activated_at": _iso(confirmation.activated_at),
     }
     recipient = Recipient(person_id=confirmation.subject.contact_id)
-    return _notification("request_confirmed", recipient, confirmation.subject, letter.numbered_at, values)
+    return _notification(
+        "request_confirmed", recipient, confirmation.subject, letter.numbered_at, values
+    )
 
 
 def _to_contact(template: str, fact: RequestFact, at: datetime, **more: str) -> Notification:
@@ -153,7 +178,13 @@ def _notification(
             "administrator_id": str(about.administrator_id),
         }
     values |= {"registration_number": about.registration_number, **more}
-    said = ":".join((template, str(recipient.person_id or recipient.role), *(f"{k}={v}" for k, v in sorted(values.items()))))  # noqa: E501
+    said = ":".join(
+        (
+            template,
+            str(recipient.person_id or recipient.role),
+            *(f"{k}={v}" for k, v in sorted(values.items())),
+        )
+    )
     return Notification(uuid5(NAMESPACE, said), template, recipient, values, send_at)
 
 

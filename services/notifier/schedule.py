@@ -18,7 +18,9 @@ def due(event: Event, state: State) -> Iterable[SetDue | CancelDue]:
     match event:
         case events.NotificationRequested(notification=notification):
             payload = {"notification_id": str(notification.notification_id)}
-            return [SetDue(_mail(notification.notification_id), MAIL, notification.send_at, payload)]
+            return [
+                SetDue(_mail(notification.notification_id), MAIL, notification.send_at, payload)
+            ]
         case (
             events.NotificationDropped(notification_id=notification_id)
             | events.NotificationSent(notification_id=notification_id)

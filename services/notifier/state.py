@@ -66,7 +66,7 @@ def initial() -> State:
     return Correspondence()
 
 
-def evolve(state: State, event: Event) -> State:  # noqa: PLR0911 - one line per event
+def evolve(state: State, event: Event) -> State:
     """The state after the event."""
     match event:
         case NotificationRequested(notification=notification):
@@ -81,7 +81,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911 - one line per
             letter = Letter(event.letter_id, event.letter_number, event.numbered_at)
             return _letter(state, letter)
         case LetterMade():
-            assert state.confirmation is not None  # noqa: S101 - numbered before it was made
+            assert state.confirmation is not None  # noqa: S101 - a letter is numbered for a confirmation
             assert state.confirmation.letter is not None  # noqa: S101 - likewise
             return _letter(state, replace(state.confirmation.letter, made=True))
         case NotificationSent(notification_id=notification_id):

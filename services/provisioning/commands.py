@@ -40,7 +40,7 @@ class DropRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecordActivation:
-    """The account was read back: enabled, in the agency's space; and the former administrator's, if any, is disabled."""
+    """The account was read back, enabled, in the agency's space; the former administrator's, if any, is disabled."""
 
     request_id: UUID
     platform: str

@@ -110,14 +110,10 @@ def record_suspension(command: RecordSuspension, state: State) -> Sequence[Event
         return []
     if command.user_id is None:
         return [ActivationAbandoned(command.request_id, command.at)]
-    return [
-        AccountSuspended(command.request_id, command.platform, command.user_id, command.at)
-    ]
+    return [AccountSuspended(command.request_id, command.platform, command.user_id, command.at)]
 
 
-def _known(
-    state: State, command: RecordActivation | RecordFailure | RecordSuspension
-) -> Account:
+def _known(state: State, command: RecordActivation | RecordFailure | RecordSuspension) -> Account:
     account = state.accounts.get(command.request_id)
     if account is None:
         raise Refused("unknown_request")

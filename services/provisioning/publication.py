@@ -20,7 +20,7 @@ class _Repeated(TypedDict):
     contact_id: UUID
 
 
-def to_public(event: Event, state: State) -> Fact | None:  # noqa: PLR0911 - one case per event
+def to_public(event: Event, state: State) -> Fact | None:
     """What the others are told."""
     match event:
         case events.AccountActivated():

@@ -57,7 +57,9 @@ def evolve(state: State, event: Event) -> State:
             known = state.accounts.get(subject.request_id) or Account(subject, "known")
             return _with(state, replace(known, dropped=because))
         case AccountActivated() | AdministratorReplaced():
-            account = replace(state.accounts[event.request_id], phase="active", user_id=event.user_id)
+            account = replace(
+                state.accounts[event.request_id], phase="active", user_id=event.user_id
+            )
             return replace(_with(state, account), administrator=event.user_id)
         case ActivationFailed():
             return _with(

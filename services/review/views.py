@@ -68,9 +68,7 @@ class CaseView:
     contact_id: UUID
 
 
-async def find_cases(
-    pool: Pool, state: CaseState
-) -> Sequence[CaseView]:
+async def find_cases(pool: Pool, state: CaseState) -> Sequence[CaseView]:
     """Up to 500 cases of this state, the earliest due first."""
     found = await pool.fetch(
         """select request_id, registration_number, agency_code, kind, due_on, version, state, contact_id

@@ -97,7 +97,7 @@ async def _decide(
     return {"request_id": str(request_id), "outcome": form.outcome}
 
 
-def _work(  # noqa: PLR0913 - the parts of one unit of work
+def _work(  # noqa: PLR0913, PLR0917 - the parts of one unit of work
     request_id: UUID,
     command: Callable[[Given], DecideCase],
     form: DecisionForm,
@@ -108,7 +108,9 @@ def _work(  # noqa: PLR0913 - the parts of one unit of work
     idempotency = None
     if key is not None:
         secret = f"{officer.officer_id} {key}".encode()  # the client's key itself is never stored
-        idempotency = Idempotency(_mark(secret, b"key"), _mark(secret, form.model_dump_json().encode()))
+        idempotency = Idempotency(
+            _mark(secret, b"key"), _mark(secret, form.model_dump_json().encode())
+        )
     return Work(str(request_id), command, None, idempotency, personal.rows, personal.pointers)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from shared.event_sourcing.store import Changes, Connection, Delete, DueRow, EventRow, Upsert
+from shared.event_sourcing.database import Connection
+from shared.event_sourcing.store import Changes, Delete, DueRow, EventRow, Upsert
 
 SINGLE_ROWS_MAX = 12
 
@@ -44,7 +45,7 @@ class _Statement:
     def unnest(self, rows: Sequence[Sequence[object]], types: Sequence[str]) -> str:
         arrays = zip(*rows, strict=True)
         return (
-            "select * from unnest("
+            "select * from unnest("  # noqa: S608 - numbered parameters alone
             + ", ".join(
                 self.arg(list(array), f"::{kind}[]")
                 for array, kind in zip(arrays, types, strict=True)
@@ -68,8 +69,10 @@ def _as_hex(value: object) -> str:
 
 
 async def save(connection: Connection, changes: Changes) -> None:
-    """Write everything or nothing. Raises UniqueViolationError on `events_pkey` when somebody was faster,
-    on `reserved_pkey` when a name is taken."""
+    """Write everything or nothing.
+
+    Raises UniqueViolationError on `events_pkey` when somebody was faster, on `reserved_pkey` when a name is taken.
+    """
     if changes:
         text, args = build(changes)
         await connection.execute(text, *args)
@@ -85,8 +88,11 @@ def build(changes: Changes) -> tuple[str, list[Any]]:
     few = count <= SINGLE_ROWS_MAX
     _reservations(statement, changes)
     _insert(statement, "events", _EVENT_COLUMNS, _EVENT_TYPES, changes.events, few=few)
-    pointers = [(pointer.topic, pointer.key, pointer.source, pointer.ref) for pointer in changes.outbox]
-    _insert(statement, "outbox", "topic, key, source, ref", ("text", "text", "text", "bigint"), pointers, few=few)  # fmt: skip
+    pointers = [
+        (pointer.topic, pointer.key, pointer.source, pointer.ref) for pointer in changes.outbox
+    ]
+    outbox_types = ("text", "text", "text", "bigint")
+    _insert(statement, "outbox", "topic, key, source, ref", outbox_types, pointers, few=few)
     _view_rows(statement, changes.rows.values(), few=few)
     due = [row for row in changes.due.values() if row is not None]
     _insert(statement, "scheduled", _DUE_COLUMNS, _DUE_TYPES, due, few=few, conflict=_DUE_AGAIN)
@@ -130,16 +136,16 @@ def _reservations(statement: _Statement, changes: Changes) -> None:
 
 
 def _view_rows(statement: _Statement, rows: Iterable[Upsert | Delete], *, few: bool) -> None:
-    groups: dict[tuple[object, ...], list[Upsert | Delete]] = defaultdict(list)
+    groups: dict[tuple[type, str, tuple[str, ...]], list[Upsert | Delete]] = defaultdict(list)
     for row in rows:
         columns = (*row.key, *row.values) if isinstance(row, Upsert) else tuple(row.key)
         groups[(type(row), row.table, columns)].append(row)
     for (kind, table, columns), group in groups.items():
-        names = ", ".join(columns)  # type: ignore[arg-type]  # the key built above
+        names = ", ".join(columns)
         if kind is Upsert:
-            _upserts(statement, str(table), names, [row for row in group if isinstance(row, Upsert)], few=few)  # fmt: skip
+            _upserts(statement, table, names, [row for row in group if isinstance(row, Upsert)], few=few)  # fmt: skip
         else:
-            keys = statement.records(str(table), names, [dict(row.key) for row in group])
+            keys = statement.records(table, names, [dict(row.key) for row in group])
             statement.parts.append(f"delete from {table} where ({names}) in ({keys})")  # noqa: S608
 
 
@@ -153,8 +159,4 @@ def _upserts(
     keys = ", ".join(rows[0].key)
     replaced = ", ".join(f"{name} = excluded.{name}" for name in rows[0].values)
     action = f"do update set {replaced}" if replaced else "do nothing"
-    statement.parts.append(
-        f"insert into {table} ({names}) {source} on conflict ({keys}) {action}"
-    )
-
-
+    statement.parts.append(f"insert into {table} ({names}) {source} on conflict ({keys}) {action}")

@@ -35,7 +35,7 @@ class EventCodec(Generic[E]):
 
 
 def chain(previous: bytes, fields: Iterable[bytes | None]) -> bytes:
-    """SHA-256 over the previous hash of the stream and the length-prefixed fields; an absent field differs from an empty one."""
+    """SHA-256 over the stream's previous hash and the length-prefixed fields; absent differs from empty."""
     digest = hashlib.sha256(previous)
     for field in fields:
         if field is None:

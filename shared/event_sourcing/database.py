@@ -1,7 +1,6 @@
 """One pool per service, and which database errors mean what: somebody was faster, or the world is away."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -21,7 +20,7 @@ _CONTENTION = "40"
 
 
 class _PooledConnection(PlainConnection):
-    """Pooled connections never SET, LISTEN or hold session locks, so giving one back needs no reset (halves its cost)."""
+    """Ours never SET, LISTEN or hold session locks, so giving one back needs no reset (halves its cost)."""
 
     def get_reset_query(self) -> str:
         return ""
@@ -31,7 +30,6 @@ async def open_pool(
     dsn: str,
     *,
     size: int = POOL_CONNECTIONS_MAX,
-    setup: Callable[[Any], Awaitable[None]] | None = None,
 ) -> Pool:
     """A pool whose sessions cannot hang: every wait has a limit."""
     return await asyncpg.create_pool(
@@ -42,7 +40,6 @@ async def open_pool(
         command_timeout=60,
         timeout=5,
         max_inactive_connection_lifetime=60,
-        init=setup,
         server_settings={
             "timezone": "UTC",
             "lock_timeout": "20s",
@@ -69,7 +66,7 @@ def is_contention(error: BaseException) -> bool:
 
 
 def is_world_away(error: BaseException) -> bool:
-    """The database or the way to it is away, full, or not migrated: wait and try the same again, judge no record by it."""
+    """The database is away, full, or not migrated: wait and try the same again, judge no record by it."""
     if isinstance(error, asyncpg.PostgresError):
         sqlstate = error.sqlstate or ""
         return sqlstate == "25P03" or sqlstate.startswith(_WORLD)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 S = TypeVar("S")
 E = TypeVar("E")
 
@@ -41,8 +42,8 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class To(Generic[C]):
+class To(Generic[C_co]):
     """What a reaction answers: a command and the stream it is for."""
 
     stream_id: str
-    command: C
+    command: C_co

@@ -56,7 +56,9 @@ async def migrate(owner_dsn: str, service: str, *, root: Path, dry_run: bool = F
             for file in missing:
                 await connection.execute(file.text)
                 await connection.execute(
-                    "insert into migrations (name, checksum) values ($1, $2)", file.name, file.checksum
+                    "insert into migrations (name, checksum) values ($1, $2)",
+                    file.name,
+                    file.checksum,
                 )
             grants = (_STORE / "grants.sql").read_text(encoding="utf-8")
             await connection.execute(grants.replace("{role}", f'"{service}"'))

@@ -90,9 +90,7 @@ where stream_id = $1 and name = $2 and lease_token = $3
 """
 
 
-async def claim(
-    pool: Pool, kind: str, limit: int, lease_seconds: float
-) -> list[Due]:
+async def claim(pool: Pool, kind: str, limit: int, lease_seconds: float) -> list[Due]:
     """Lease what is due, earliest first; nobody else gets it until the lease ends or the entry is set again."""
     token = uuid4()
     rows = await pool.fetch(_CLAIM, kind, limit, token, lease_seconds)
@@ -126,7 +124,9 @@ async def complete(
                 still = [pair for pair in done if (pair[0].stream_id, pair[0].name) in held]
                 await batch.load([work.stream_id for _, work in still])
                 for due, work in still:
-                    await _decide(batch, due, work, unit.definition.service, at_due_instant=at_due_instant)  # noqa: E501
+                    await _decide(
+                        batch, due, work, unit.definition.service, at_due_instant=at_due_instant
+                    )
                 changes = await batch.write()
         except Exception as error:
             if not is_contention(error):

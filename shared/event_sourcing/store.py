@@ -223,9 +223,7 @@ def fold(
     marks: dict[str, dict[str, str]] = {}
     for record in records:
         stream_id = record["stream_id"]
-        states[stream_id] = evolve(
-            states[stream_id], codec.decode(record["type"], record["body"])
-        )
+        states[stream_id] = evolve(states[stream_id], codec.decode(record["type"], record["body"]))
         last[stream_id] = record
         if "metadata" in record and (mark := orjson.loads(record["metadata"]).get("idempotency")):
             marks.setdefault(stream_id, {})[mark["key"]] = mark["body"]

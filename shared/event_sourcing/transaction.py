@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from shared.event_sourcing.append import save
+from shared.event_sourcing.database import Connection
 from shared.event_sourcing.decider import Given
-from shared.event_sourcing.store import Changes, Connection, Stream, load
+from shared.event_sourcing.store import Changes, Stream, load
 from shared.event_sourcing.unit_of_work import Advance, Context, UnitOfWork, Work
 
 C = TypeVar("C")
@@ -32,7 +33,9 @@ class Batch(Generic[C, S, E]):
             if self._work.definition.uses_calendar
             else "1"
         )
-        row = await self._connection.fetchrow(f"with c as (select {calendar} as calendar) select datacloud_now() as now, calendar from c")  # noqa: E501, S608 - fixed fragments
+        row = await self._connection.fetchrow(
+            f"with c as (select {calendar} as calendar) select datacloud_now() as now, calendar from c"  # noqa: S608 - fixed texts
+        )
         assert row is not None  # noqa: S101 - a select without from has one row
         self.given = Given(row["now"], calendar_version=row["calendar"])
 
@@ -84,7 +87,9 @@ class Batch(Generic[C, S, E]):
     async def give_number_back(self, series: str) -> None:
         """Nothing came of it: the register stays gapless, because its row is locked until we commit."""
         await self._connection.execute(
-            "update numbers set last = last - 1 where series = $1 and year = $2", series, self.given.year
+            "update numbers set last = last - 1 where series = $1 and year = $2",
+            series,
+            self.given.year,
         )
 
     async def write(self) -> Changes:

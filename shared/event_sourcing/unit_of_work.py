@@ -16,12 +16,17 @@ import asyncpg
 
 from shared.event_sourcing.append import save
 from shared.event_sourcing.codec import EventCodec, as_json, chain
-from shared.event_sourcing.database import Pool, is_contention, is_world_away, taken_constraint
+from shared.event_sourcing.database import (
+    Connection,
+    Pool,
+    is_contention,
+    is_world_away,
+    taken_constraint,
+)
 from shared.event_sourcing.decider import Given
 from shared.event_sourcing.outcomes import KeyReused, Refused, Unavailable
 from shared.event_sourcing.store import (
     Changes,
-    Connection,
     Definition,
     Delete,
     DueRow,
@@ -36,6 +41,7 @@ from shared.event_sourcing.store import (
 )
 
 C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 S = TypeVar("S")
 E = TypeVar("E")
 
@@ -62,11 +68,11 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
-class Work(Generic[C]):
+class Work(Generic[C_co]):
     """One command for one stream, with the personal rows that must be written together with its events."""
 
     stream_id: str
-    command: Callable[[Given], C]
+    command: Callable[[Given], C_co]
     number_series: str | None = None
     idempotency: Idempotency | None = None
     rows: Sequence[Upsert | Delete] = ()
@@ -232,15 +238,22 @@ class UnitOfWork(Generic[C, S, E]):
         name, body = self.codec.encode(event)
         event_id = uuid4()
         fact_type, fact = (said.type, said.value) if said else (None, None)
-        link = chain(
-            stream.hash,
-            (
-                stream_id.encode(), str(version).encode(), event_id.bytes, name.encode(), body, metadata,
-                str(published).encode(), fact_type.encode() if fact_type else None, fact,
-            ),
-        )  # fmt: skip
+        hashed = (
+            stream_id.encode(),
+            str(version).encode(),
+            event_id.bytes,
+            name.encode(),
+            body,
+            metadata,
+            str(published).encode(),
+            fact_type.encode() if fact_type else None,
+            fact,
+        )
+        link = chain(stream.hash, hashed)
         changes.events.append(
-            EventRow(stream_id, version, event_id, name, body, metadata, published, fact_type, fact, link)  # fmt: skip
+            EventRow(
+                stream_id, version, event_id, name, body, metadata, published, fact_type, fact, link
+            )
         )
         if said:
             changes.outbox.append(Pointer(said.topic, stream_id, "event", version))
@@ -277,9 +290,7 @@ class _Contended(Exception):  # noqa: N818 - carries the time of the first attem
         self.at = at
 
 
-def _metadata(
-    context: Context, at: datetime, idempotency: Idempotency | None
-) -> dict[str, Any]:
+def _metadata(context: Context, at: datetime, idempotency: Idempotency | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "actor": context.actor,
         "correlation_id": context.correlation_id,
@@ -290,5 +301,3 @@ def _metadata(
     if idempotency:
         metadata["idempotency"] = {"key": idempotency.key, "body": idempotency.body}
     return metadata
-
-

@@ -1,1 +1,1 @@
-"""Facts between services, on Kafka. Read in this order: envelope, relay (out), subscription (in), broker (every option)."""
+"""Facts between services, on Kafka. Read in this order: envelope, relay (out), subscription (in), broker (options)."""

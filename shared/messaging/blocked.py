@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
 import orjson
 from aiokafka import ConsumerRecord
 
 from shared.contracts.registry import Fact, Malformed, UnknownType, decode
-from shared.event_sourcing.database import Pool
-from shared.event_sourcing.store import Connection
+from shared.event_sourcing.database import Connection, Pool
 from shared.messaging.envelope import Envelope, Unaddressed, open_envelope
 
 VALUE_BYTES_MAX = 1024 * 1024
@@ -86,7 +86,9 @@ def _read_value(received: Received, opened: Envelope, value: bytes) -> None:
         received.reason, received.detail = "malformed_value", str(malformed)
 
 
-_COLUMNS = 'topic, partition, "offset", stream, sequence, fact_id, reason, detail, key, value, headers'
+_COLUMNS = (
+    'topic, partition, "offset", stream, sequence, fact_id, reason, detail, key, value, headers'
+)
 _INSERT = f"""
 insert into blocked (subscription, {_COLUMNS})
 select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[], $7::uuid[], $8::text[],
@@ -111,7 +113,9 @@ async def of_streams(
 ) -> list[Received]:
     """What these (topic, stream) pairs have waiting, in order."""
     topics, names = [topic for topic, _ in streams], [stream for _, stream in streams]
-    return [_from_row(row) for row in await connection.fetch(_OF_STREAMS, subscription, topics, names)]
+    return [
+        _from_row(row) for row in await connection.fetch(_OF_STREAMS, subscription, topics, names)
+    ]
 
 
 async def stored_places(
@@ -127,7 +131,9 @@ async def stored_places(
 async def insert(connection: Connection, subscription: str, waiting: Sequence[Received]) -> None:
     """Keep these records; a row of the same place takes the new reason. Never refused: texts are cleaned and cut."""
     if waiting:
-        await connection.execute(_INSERT, subscription, *map(list, zip(*map(_row, waiting), strict=True)))  # noqa: E501
+        await connection.execute(
+            _INSERT, subscription, *map(list, zip(*map(_row, waiting), strict=True))
+        )
 
 
 async def delete(connection: Connection, ids: Sequence[int]) -> None:
@@ -169,23 +175,23 @@ def _row(received: Received) -> tuple[object, ...]:
     )
 
 
-def _from_row(row: dict[str, object]) -> Received:
+def _from_row(row: asyncpg.Record) -> Received:
     headers = [
         (name, None if value is None else base64.b64decode(value))
-        for name, value in orjson.loads(row["headers"])  # type: ignore[arg-type]  # bytes, as written by _row
+        for name, value in orjson.loads(row["headers"])
     ]
     received = Received(
-        (row["topic"], row["partition"], row["offset"]),  # type: ignore[arg-type]  # columns of ours
-        row["key"],  # type: ignore[arg-type]  # column of ours
-        row["value"],  # type: ignore[arg-type]  # column of ours
+        (row["topic"], row["partition"], row["offset"]),
+        row["key"],
+        row["value"],
         headers,
     )
     read(received)
     received.unreadable = received.reason is not None
-    received.reason = received.reason or row["reason"]  # type: ignore[assignment]  # column of ours
+    received.reason = received.reason or row["reason"]
     received.detail = received.detail or str(row["detail"])
-    received.stored_id = row["id"]  # type: ignore[assignment]  # column of ours
-    received.stored_reason = row["reason"]  # type: ignore[assignment]  # column of ours
+    received.stored_id = row["id"]
+    received.stored_reason = row["reason"]
     return received
 
 

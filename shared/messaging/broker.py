@@ -1,4 +1,4 @@
-"""Every Kafka option that matters, once: the libraries' defaults lose, reorder or hang (see the design's list of facts)."""
+"""Every Kafka option that matters, once: the libraries' defaults lose, reorder or hang."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence

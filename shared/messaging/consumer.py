@@ -58,7 +58,9 @@ class _Feed:
     subscriber: BatchSubscriber
     progress_at: float = 0.0
     waiting: bool = False
-    failed: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())  # noqa: E501
+    failed: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Consumer:
@@ -147,7 +149,12 @@ class Consumer:
                     raise
                 if feed:
                     feed.waiting = True
-                log.warning("subscription_waits", subscription=name, error=type(error).__name__, detail=str(error)[:200])  # noqa: E501
+                log.warning(
+                    "subscription_waits",
+                    subscription=name,
+                    error=type(error).__name__,
+                    detail=str(error)[:200],
+                )
                 await asyncio.sleep(_backoff(attempt))
                 attempt += 1
             else:
@@ -201,7 +208,9 @@ class Consumer:
                     self.state = "consuming"
                     return True
                 ends = await consumer.end_offsets(list(assigned))
-                positions = {partition: await consumer.position(partition) for partition in assigned}
+                positions = {
+                    partition: await consumer.position(partition) for partition in assigned
+                }
         except (KafkaError, TimeoutError, OSError):
             self.state = "kafka_away"
             return False
@@ -241,7 +250,8 @@ class _StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aio
         while True:
             try:
                 rows = await self._pool.fetch(
-                    "select topic, partition, next from offsets where subscription = $1", self._subscription  # noqa: E501
+                    "select topic, partition, next from offsets where subscription = $1",
+                    self._subscription,
                 )
             except Exception as error:
                 if not is_world_away(error):

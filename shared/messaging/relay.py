@@ -109,9 +109,7 @@ class Relay:
             connection.terminate()
             await _stop(producer)
 
-    async def _round(
-        self, connection: PlainConnection, producer: AIOKafkaProducer
-    ) -> bool:
+    async def _round(self, connection: PlainConnection, producer: AIOKafkaProducer) -> bool:
         """Say up to 500 rows; True if there may be more."""
         rows = await connection.fetch(_READ, ROWS_PER_ROUND)
         metrics.OUTBOX_DEPTH.labels(self._service).set(len(rows))
@@ -157,7 +155,9 @@ class Relay:
         """The next offset of every partition that took its whole chunk."""
         async with asyncio.timeout(ACK_SECONDS_MAX):
             futures = {
-                (topic, partition): await producer.send_batch(chunk.builder, topic, partition=partition)  # noqa: E501
+                (topic, partition): await producer.send_batch(
+                    chunk.builder, topic, partition=partition
+                )
                 for (topic, partition), chunk in chunks.items()
             }
             results: Sequence[Any] = await asyncio.gather(*futures.values(), return_exceptions=True)
@@ -170,9 +170,7 @@ class Relay:
         return acks
 
 
-def _record(
-    service: str, row: asyncpg.Record
-) -> tuple[list[tuple[str, bytes]], bytes | None]:
+def _record(service: str, row: asyncpg.Record) -> tuple[list[tuple[str, bytes]], bytes | None]:
     """Headers and value of an outbox row: an event's fact, or the present data of a person or text."""
     if row["source"] == "event":
         metadata = orjson.loads(row["metadata"])

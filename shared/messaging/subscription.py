@@ -4,26 +4,37 @@ Promises P3 (once), P4 (in order), P5 (nothing vanishes): received = applied + d
 refused + held + parked. A bad record blocks its stream, in order; every other stream flows on.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
-from uuid import UUID
 
 import asyncpg
 import structlog
 
 from shared.contracts.registry import Fact
-from shared.event_sourcing.database import is_contention, is_world_away, taken_constraint
+from shared.event_sourcing.database import (
+    Connection,
+    is_contention,
+    is_world_away,
+    taken_constraint,
+)
 from shared.event_sourcing.decider import To
 from shared.event_sourcing.outcomes import Refused
-from shared.event_sourcing.store import Connection
 from shared.event_sourcing.transaction import Batch
 from shared.event_sourcing.unit_of_work import Advance, Context, UnitOfWork, Work
 from shared.messaging import blocked
 from shared.messaging.blocked import Received
+from shared.messaging.marks import (
+    NO_MARK,
+    Mark,
+    StreamKey,
+    load_marks,
+    lock_partitions,
+    move_marks,
+    store_offsets,
+)
 from shared.operations import metrics
 
 C = TypeVar("C")
@@ -31,13 +42,12 @@ S = TypeVar("S")
 E = TypeVar("E")
 
 STREAMS_FAILING_MAX = 20
-StreamKey = tuple[str, str]
 
 log = structlog.get_logger(__name__)
 
 
 class OurCodeFails(Exception):  # noqa: N818 - what the loop does about it is to wait, not to park everything
-    """Many streams would be parked by errors of our own and none applied: a fault of the program, not of the records."""
+    """Many streams would be parked by errors of our own, none applied: the program is at fault, not the records."""
 
 
 @dataclass(slots=True)
@@ -45,7 +55,7 @@ class _Taking(Generic[C, S, E]):
     """One transaction's view of what is in and what waits."""
 
     batch: Batch[C, S, E]
-    marks: dict[StreamKey, tuple[int, UUID | None]]
+    marks: dict[StreamKey, Mark]
     waiting: dict[tuple[str, str, int], Received]
     known_places: set[blocked.Place]
     reactions: dict[blocked.Place, Sequence[To[C]]] = field(default_factory=dict)
@@ -144,10 +154,12 @@ class Subscription(Generic[C, S, E]):
         batch = Batch(self.unit, connection)
         await batch.begin()
         streams = sorted({record.stream_key for record in records if record.stream is not None})
-        marks = await _load_marks(connection, self.name, streams)
+        marks = await load_marks(connection, self.name, streams)
         waiting = await blocked.of_streams(connection, self.name, streams) if streams else []
         places = await blocked.stored_places(
-            connection, self.name, [record.place for record in records if _may_be_loose(record, marks)]
+            connection,
+            self.name,
+            [record.place for record in records if _may_be_loose(record, marks)],
         )
         taking = _Taking(
             batch, marks, {(*each.stream_key, each.sequence or 0): each for each in waiting}, places
@@ -166,7 +178,7 @@ class Subscription(Generic[C, S, E]):
             return
         try:
             taking.reactions[record.place] = tuple(self._react(record.fact, taking.batch.given.at))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever our code does, only this stream waits
             _failed(record, error)
 
     def _take(
@@ -176,7 +188,7 @@ class Subscription(Generic[C, S, E]):
             self._take_loose(taking, record)
             return
         at = (*record.stream_key, record.sequence)
-        mark, fact_id = taking.marks.get(record.stream_key, (0, None))
+        mark, fact_id = taking.marks.get(record.stream_key, NO_MARK)
         stored = taking.waiting.get(at)
         if record.sequence == mark and record.fact_id != fact_id and not replay:
             record.reason = "conflict"
@@ -200,7 +212,9 @@ class Subscription(Generic[C, S, E]):
         if new is not None and outcome is None:
             outcome = "parked" if new.reason else "held"
         if replay:
-            outcome = "released" if outcome in ("applied", "ignored", "unknown_type", "refused") else None
+            outcome = (
+                "released" if outcome in ("applied", "ignored", "unknown_type", "refused") else None
+            )
         else:
             taking.outcomes["received"] += 1
         if outcome:
@@ -224,7 +238,7 @@ class Subscription(Generic[C, S, E]):
 
     @staticmethod
     def _next(taking: _Taking[C, S, E], stream: StreamKey) -> Received | None:
-        mark, _ = taking.marks.get(stream, (0, None))
+        mark, _ = taking.marks.get(stream, NO_MARK)
         head = taking.waiting.get((*stream, mark + 1))
         return head if head is not None and head.reason is None else None
 
@@ -237,13 +251,15 @@ class Subscription(Generic[C, S, E]):
                 outcome = "applied"
             except Refused as refused:
                 outcome = "refused"
-                log.info("fact_refused", stream=head.stream, sequence=head.sequence, code=refused.code)
-            except Exception as error:
+                log.info(
+                    "fact_refused", stream=head.stream, sequence=head.sequence, code=refused.code
+                )
+            except Exception as error:  # noqa: BLE001 - whatever our code does, only this stream waits
                 _failed(head, error)
                 return None
         if head.unknown_type:
             log.info("fact_type_unknown", topic=head.place[0], stream=head.stream)
-        mark, _ = taking.marks.get(head.stream_key, (0, None))
+        mark, _ = taking.marks.get(head.stream_key, NO_MARK)
         taking.marks[head.stream_key] = (mark + 1, head.fact_id)
         taking.moved.add(head.stream_key)
         del taking.waiting[(*head.stream_key, mark + 1)]
@@ -259,7 +275,9 @@ class Subscription(Generic[C, S, E]):
         opened = head.envelope
         assert opened is not None  # noqa: S101 - a record with a fact has an envelope
         assert head.fact_id is not None  # noqa: S101 - likewise
-        context = Context(opened.source, opened.correlation_id or head.fact_id, head.fact_id, opened.traceparent)  # noqa: E501
+        context = Context(
+            opened.source, opened.correlation_id or head.fact_id, head.fact_id, opened.traceparent
+        )
         works = [(Work(to.stream_id, _constant(to.command)), context) for to in tos]
         return taking.batch.advance(works)
 
@@ -274,7 +292,11 @@ class Subscription(Generic[C, S, E]):
         taking.outcomes["parked"] += 1
 
     def _check_our_code(self, taking: _Taking[C, S, E]) -> None:
-        failing = {each.stream_key for each in taking.waiting.values() if each.reason == "error" and each.stored_id is None}  # noqa: E501
+        failing = {
+            each.stream_key
+            for each in taking.waiting.values()
+            if each.reason == "error" and each.stored_id is None
+        }
         if len(failing) >= STREAMS_FAILING_MAX and not taking.outcomes["applied"]:
             detail = next(each.detail for each in taking.waiting.values() if each.reason == "error")
             raise OurCodeFails(detail)
@@ -284,11 +306,16 @@ class Subscription(Generic[C, S, E]):
     ) -> None:
         await blocked.delete(connection, taking.removed)
         new = [each for each in taking.waiting.values() if each.stored_id is None]
-        changed = [each for each in taking.waiting.values() if each.stored_id and each.reason != each.stored_reason]  # noqa: E501
+        changed = [
+            each
+            for each in taking.waiting.values()
+            if each.stored_id and each.reason != each.stored_reason
+        ]
         await blocked.insert(connection, self.name, [*new, *changed, *taking.loose])
         await taking.batch.write()
         if taking.moved:
-            await _move_marks(connection, self.name, taking)
+            moved = {stream: taking.marks[stream] for stream in taking.moved}
+            await move_marks(connection, self.name, moved)
         if records:
             await store_offsets(connection, self.name, [record.place for record in records])
 
@@ -305,67 +332,18 @@ class Subscription(Generic[C, S, E]):
 
 def _failed(record: Received, error: BaseException) -> None:
     record.reason, record.detail = "error", f"{type(error).__name__}: {error}"
-    log.error("fact_parked", topic=record.place[0], stream=record.stream, sequence=record.sequence, error=type(error).__name__)  # noqa: E501, TRY400 - no values of the record in the log
+    log.error(
+        "fact_parked",
+        topic=record.place[0],
+        stream=record.stream,
+        sequence=record.sequence,
+        error=type(error).__name__,
+    )
 
 
 def _constant(command: C) -> Callable[[object], C]:
     return lambda _: command
 
 
-def _may_be_loose(record: Received, marks: dict[StreamKey, tuple[int, UUID | None]]) -> bool:
-    return record.stream is None or record.sequence == marks.get(record.stream_key, (0, None))[0]
-
-
-async def lock_partitions(
-    connection: Connection, subscription: str, partitions: Iterable[tuple[str, int]]
-) -> None:
-    """Two consumers of one partition, as in a rebalance, take turns. Its own statement, first: READ COMMITTED."""
-    keys = sorted(
-        int.from_bytes(
-            hashlib.sha256(f"{subscription}\n{topic}\n{partition}".encode()).digest()[:8], "big", signed=True  # noqa: E501
-        )
-        for topic, partition in partitions
-    )
-    await connection.execute("select pg_advisory_xact_lock(k) from unnest($1::bigint[]) as k", keys)
-
-
-async def _load_marks(
-    connection: Connection, subscription: str, streams: Sequence[StreamKey]
-) -> dict[StreamKey, tuple[int, UUID | None]]:
-    if not streams:
-        return {}
-    rows = await connection.fetch(
-        """select m.topic, m.stream, m.sequence, m.fact_id
-        from unnest($2::text[], $3::text[]) as wanted(topic, stream)
-        join marks m on m.subscription = $1 and m.topic = wanted.topic and m.stream = wanted.stream""",
-        subscription, *map(list, zip(*streams, strict=True)),
-    )  # fmt: skip
-    return {(row["topic"], row["stream"]): (row["sequence"], row["fact_id"]) for row in rows}
-
-
-async def _move_marks(
-    connection: Connection, subscription: str, taking: _Taking[C, S, E]
-) -> None:
-    rows = [(*stream, *taking.marks[stream]) for stream in sorted(taking.moved)]
-    await connection.execute(
-        """insert into marks (subscription, topic, stream, sequence, fact_id)
-        select $1, * from unnest($2::text[], $3::text[], $4::bigint[], $5::uuid[])
-        on conflict (subscription, topic, stream) do update set sequence = excluded.sequence, fact_id = excluded.fact_id""",
-        subscription, *map(list, zip(*rows, strict=True)),
-    )  # fmt: skip
-
-
-async def store_offsets(
-    connection: Connection, subscription: str, places: Iterable[blocked.Place]
-) -> None:
-    """Where a consumer goes on, kept with what it did: a restored database catches up by itself."""
-    following: dict[tuple[str, int], int] = {}
-    for topic, partition, offset in places:
-        following[(topic, partition)] = max(offset + 1, following.get((topic, partition), 0))
-    rows = [(*place, offset) for place, offset in sorted(following.items())]
-    await connection.execute(
-        """insert into offsets (subscription, topic, partition, next)
-        select $1, * from unnest($2::text[], $3::integer[], $4::bigint[])
-        on conflict (subscription, topic, partition) do update set next = greatest(offsets.next, excluded.next)""",
-        subscription, *map(list, zip(*rows, strict=True)),
-    )  # fmt: skip
+def _may_be_loose(record: Received, marks: dict[StreamKey, Mark]) -> bool:
+    return record.stream is None or record.sequence == marks.get(record.stream_key, NO_MARK)[0]

@@ -3,7 +3,8 @@
 A topic that exists is never altered: with another partition count keys would move and order be lost (promise P4).
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared.contracts.topics import TOPICS, Topic
 
 REQUEST_TIMEOUT_MS = 10_000
 REPLICAS_MAX = 3
+SEEN_AGAIN_SECONDS = 0.05
 
 _AT_LEAST = "max.message.bytes"  # a deployer may allow more
 
@@ -68,7 +70,7 @@ async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: Iterable[Topic], replicas: int) -> None:
+async def _create(admin: AIOKafkaAdminClient, topics: Collection[Topic], replicas: int) -> None:
     in_sync = {"min.insync.replicas": str(max(1, replicas - 1))}  # acks=all survives one lost disk
     response = await admin.create_topics(
         [
@@ -84,6 +86,14 @@ async def _create(admin: AIOKafkaAdminClient, topics: Iterable[Topic], replicas:
     for name, code, *_ in response.topic_errors:
         if code not in {0, TopicAlreadyExistsError.errno}:
             raise for_code(code)(name)
+    await _seen(admin, {topic.name for topic in topics})
+
+
+async def _seen(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """The controller's answer comes before the brokers know: who starts next must find the topics."""
+    async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+        while not (await _partitions(admin)).keys() >= names:  # noqa: ASYNC110 - a broker does not call back
+            await asyncio.sleep(SEEN_AGAIN_SECONDS)
 
 
 async def _differences(

@@ -31,7 +31,7 @@ def render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes
 
 
 def render_console(*, colours: bool) -> Processor:
-    """For a terminal: local time, level, event, then key=value; an exception follows indented."""
+    """For a terminal: time (UTC), level, event, then key=value; an exception follows indented."""
 
     def render(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
         at, level, service = (str(event.pop(key, "")) for key in ("at", "level", "service"))

@@ -90,7 +90,7 @@ class Messaging(Generic[C, S, E]):
         return "kafka_away" if self._relay.kafka_away else self._consumer.state
 
 
-def service_app(  # noqa: PLR0913 - what every service's application is made of
+def service_app(  # noqa: PLR0913, PLR0917 - what every service's application is made of
     settings: CommonSettings,
     pool: Pool,
     routers: Sequence[APIRouter],
@@ -98,7 +98,7 @@ def service_app(  # noqa: PLR0913 - what every service's application is made of
     refusals: Mapping[str, Refusal],
     messaging: Messaging[C, S, E],
 ) -> ASGIApp:
-    """The HTTP application with its health: live while the process lives (a dead part ends it), ready with a database."""
+    """The HTTP application with its health: live while the process lives, ready with a database."""
 
     def live() -> HealthAnswer:
         return True, {"status": "ok", "kafka": messaging.state()}
@@ -131,22 +131,30 @@ async def _main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> in
         async with build() as running:
             return await _supervise(running, stop)
     except (OSError, asyncpg.PostgresError) as error:
-        log.error("service_not_started", error=type(error).__name__, detail=str(error))  # noqa: TRY400 - the message says it all
+        log.error("service_not_started", error=repr(error))  # noqa: TRY400 - the message says it all
         return 1
 
 
 async def _supervise(running: Running, stop: asyncio.Event) -> int:
     config = uvicorn.Config(
-        running.app, host=running.settings.http_host, port=running.settings.http_port, loop="none", lifespan="off", log_config=None,
-        access_log=False, timeout_graceful_shutdown=HTTP_DRAIN_SECONDS, server_header=False, ws="none",
-    )  # fmt: skip
+        running.app,
+        host=running.settings.http_host,
+        port=running.settings.http_port,
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=HTTP_DRAIN_SECONDS,
+        server_header=False,
+        ws="none",
+    )
     server = _Server(config)
     http = asyncio.create_task(server.serve(), name="http")
-    background = {
+    background: set[asyncio.Task[None]] = {
         asyncio.create_task(_until_cancelled(work), name=name)
         for name, work in running.background.items()
     }
-    stopping = asyncio.create_task(stop.wait(), name="stop")
+    stopping = asyncio.create_task(_until(stop), name="stop")
     log.info("service_started", service=running.service, port=running.settings.http_port)
     await asyncio.wait({http, stopping, *background}, return_when="FIRST_COMPLETED")
     dead = [task for task in (http, *background) if task.done() and not stop.is_set()]
@@ -160,6 +168,10 @@ async def _supervise(running: Running, stop: asyncio.Event) -> int:
     await asyncio.wait({http, *background}, timeout=BACKGROUND_STOP_SECONDS - HTTP_DRAIN_SECONDS)
     log.info("service_stopped", service=running.service)
     return 1 if dead else 0
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _until_cancelled(work: Callable[[], Awaitable[None]]) -> None:
@@ -190,10 +202,8 @@ async def database(settings: CommonSettings) -> AsyncIterator[Pool]:
             pool.terminate()
 
 
-async def ready(
-    pool: Pool, kafka_state: Callable[[], str]
-) -> tuple[bool, dict[str, str]]:
-    """Ready = HTTP and database; Kafka away is `degraded`, still ready, because the service goes on accepting."""
+async def ready(pool: Pool, kafka_state: Callable[[], str]) -> tuple[bool, dict[str, str]]:
+    """Ready = HTTP and database. Kafka away is `degraded`, still ready: the service goes on accepting."""
     try:
         async with asyncio.timeout(2):
             await pool.fetchval("select 1")

@@ -33,7 +33,7 @@ def find_stack(endpoints: Path | None = None) -> Stack:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Stack(content["kafka"], content["postgres"])
     except FileNotFoundError:
-        message = f"{path} is not there: start the system with `make run`, or name its endpoints file with --endpoints"  # noqa: E501
+        message = f"{path} is not there: start the system with `make run`, or name its endpoints file with --endpoints"
         raise StackUnknown(message) from None
     except (ValueError, KeyError) as error:
         message = f"{path} is not an endpoints file: {error!r}"

@@ -1,1 +1,1 @@
-"""Persons and free texts: everything personal, kept in mutable tables and said on compacted topics, never in an event."""
+"""Persons and free texts: everything personal, in mutable tables and on compacted topics, never in an event."""

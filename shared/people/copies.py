@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import structlog
 from pydantic import ValidationError
 
-from shared.event_sourcing.database import Pool
-from shared.event_sourcing.store import Connection
+from shared.event_sourcing.database import Connection, Pool
 from shared.event_sourcing.unit_of_work import Wakeups
 from shared.messaging import blocked
 from shared.messaging.blocked import Received
-from shared.messaging.subscription import lock_partitions, store_offsets
+from shared.messaging.marks import lock_partitions, store_offsets
 from shared.operations import metrics
 from shared.people.persons import Person, Text
 
@@ -64,7 +63,9 @@ class Copies:
                 else:
                     persons[key] = Person.model_validate_json(record.value)
             except (ValidationError, ValueError) as error:
-                log.warning("personal_record_unreadable", topic=record.place[0], error=type(error).__name__)  # noqa: E501
+                log.warning(
+                    "personal_record_unreadable", topic=record.place[0], error=type(error).__name__
+                )
                 loose.append(_without_bytes(record))
         async with self._pool.acquire() as connection, connection.transaction():
             await lock_partitions(connection, self.name, {record.place[:2] for record in records})
@@ -92,7 +93,9 @@ async def _write_persons(connection: Connection, persons: dict[str, Person | Non
         await connection.execute(_PERSONS, [person.person_id for person in present], data)
     gone = [key for key, person in persons.items() if person is None]
     if gone:
-        await connection.execute("delete from persons where person_id::text = any($1::text[])", gone)
+        await connection.execute(
+            "delete from persons where person_id::text = any($1::text[])", gone
+        )
 
 
 async def _write_texts(connection: Connection, texts: dict[str, Text | None]) -> None:

@@ -12,8 +12,8 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from shared.event_sourcing.database import Pool
-from shared.event_sourcing.store import Connection, Pointer, Upsert
+from shared.event_sourcing.database import Connection, Pool
+from shared.event_sourcing.store import Pointer, Upsert
 
 PersonKind = Literal["contact", "administrator", "section", "complainant"]
 
@@ -81,24 +81,18 @@ def officer_row(officer_id: UUID, issuer: str, subject: str, name: str) -> Perso
     return Personal((Upsert("officers", {"officer_id": officer_id}, values),))
 
 
-async def find_person(
-    source: Pool | Connection, person_id: UUID
-) -> Person | None:
+async def find_person(source: Pool | Connection, person_id: UUID) -> Person | None:
     """The person as this service knows them; None if the row is not here (yet, or any more)."""
     data = await source.fetchval("select data from persons where person_id = $1", person_id)
     return Person.model_validate_json(data) if data else None
 
 
-async def find_text(
-    source: Pool | Connection, text_id: UUID
-) -> str | None:
+async def find_text(source: Pool | Connection, text_id: UUID) -> str | None:
     """The text as this service knows it; None if the row is not here (yet, or any more)."""
     body: str | None = await source.fetchval("select body from texts where text_id = $1", text_id)
     return body
 
 
-async def is_forgotten(
-    source: Pool | Connection, person_id: UUID
-) -> bool:
+async def is_forgotten(source: Pool | Connection, person_id: UUID) -> bool:
     """Whether this person is never to be known here again."""
     return bool(await source.fetchval("select 1 from forgotten where person_id = $1", person_id))

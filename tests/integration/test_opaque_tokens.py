@@ -28,7 +28,7 @@ async def test_the_officer_of_an_opaque_token_is_asked_for_and_remembered_for_a_
     ) as identity:
         officer = await identity.officer(token)
         assert officer.officer_id == officer_id(provider.issuer, "reviewer")
-        assert (officer.name, officer.roles) == ("Siti Rahma", {"reviewer"})
+        assert (officer.name, officer.roles) == ("Siti Rahma", frozenset({"reviewer"}))
         await provider.revoke("reviewer")
         assert await identity.officer(token) == officer
         now[0] += USERINFO_SECONDS

@@ -75,7 +75,8 @@ async def test_the_keys_are_fetched_once(
 @pytest.mark.parametrize(
     "claims",
     [
-        {"exp": int(time.time()) - 60}, {"exp": None}, {"exp": "soon"}, {"exp": float("inf")}, {"iss": "http://elsewhere"}, {"iss": None},
+        {"exp": int(time.time()) - 60}, {"exp": None}, {"exp": "soon"}, {"exp": float("inf")},
+        {"iss": "http://elsewhere"}, {"iss": None},
         {"aud": "account"}, {"aud": None}, {"aud": []}, {"sub": None}, {"sub": ""}, {"sub": "x" * 300}, {"sub": 7},
         {"nbf": int(time.time()) + 600}, {"iat": int(time.time()) + 600}, {"typ": "ID"}, {"typ": "Refresh"},
     ],

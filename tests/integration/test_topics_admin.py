@@ -26,6 +26,16 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     kafka.stop()
 
 
+async def there_are(client: AIOKafkaAdminClient, names: set[str]) -> None:
+    while set(await client.list_topics()) != names:  # noqa: ASYNC110 - a broker does not call back
+        await asyncio.sleep(0.05)
+
+
+async def create(client: AIOKafkaAdminClient, *new: NewTopic) -> None:
+    await client.create_topics(list(new))
+    await there_are(client, {topic.name for topic in new})
+
+
 @pytest.fixture
 async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """A broker without topics."""
@@ -33,8 +43,7 @@ async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     await client.start()
     if found := await client.list_topics():
         await client.delete_topics(found)
-    while await client.list_topics():
-        await asyncio.sleep(0.05)
+    await there_are(client, set())
     yield client
     await client.close()
 
@@ -79,9 +88,10 @@ async def test_a_topic_with_other_partitions_or_settings_is_told_and_left_alone(
     bootstrap: str, admin: AIOKafkaAdminClient
 ) -> None:
     settings = {"max.message.bytes": "1000000", "cleanup.policy": "delete"}
-    await admin.create_topics(
-        [NewTopic(REQUESTS.name, 3, 1, topic_configs=dict(REQUESTS.config))]
-        + [NewTopic(PEOPLE.name, 6, 1, topic_configs=settings)]
+    await create(
+        admin,
+        NewTopic(REQUESTS.name, 3, 1, topic_configs=dict(REQUESTS.config)),
+        NewTopic(PEOPLE.name, 6, 1, topic_configs=settings),
     )
     differences = [
         f"{REQUESTS.name}: 3 partitions, must be 6",
@@ -100,7 +110,7 @@ async def test_a_deployer_may_allow_larger_messages(
     bootstrap: str, admin: AIOKafkaAdminClient
 ) -> None:
     larger = dict(REQUESTS.config) | {"max.message.bytes": "8388608"}
-    await admin.create_topics([NewTopic(REQUESTS.name, 6, 1, topic_configs=larger)])
+    await create(admin, NewTopic(REQUESTS.name, 6, 1, topic_configs=larger))
     assert await topics_admin.check(bootstrap, [REQUESTS.name]) == []
 
 

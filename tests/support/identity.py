@@ -31,10 +31,10 @@ class HandmadeProvider:
     def publish_keys(self, *keys: RSAKey) -> None:
         self.documents["/keys"] = (200, {"keys": [key.as_dict(private=False) for key in keys]})
 
-    def token(self, key: RSAKey, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
+    def token(self, key: RSAKey, header: Mapping[str, Any] | None = None, **claims: object) -> str:
         """Signed by this key, good unless the claims say otherwise; a claim of None is left out."""
         now = int(time.time())
-        whole = {
+        whole: dict[str, object] = {
             "iss": self.issuer,
             "aud": ["account", "datacloud"],
             "sub": "u-1",
@@ -53,7 +53,7 @@ def handmade_provider() -> Iterator[HandmadeProvider]:
     """On a free port of the loopback address."""
 
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             provider.asked[self.path] = provider.asked.get(self.path, 0) + 1
             status, document = provider.documents.get(self.path, (404, {}))
             body = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -123,7 +123,7 @@ def mock_provider(*users: Mapping[str, Any]) -> Iterator[MockProvider]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     claims = [option for user in users for option in ("--user-claims", json.dumps(user))]
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - nobody else chooses these words
         [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *claims],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

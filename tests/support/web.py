@@ -21,7 +21,7 @@ ISSUER = "http://identity.test"
 _GOOD = (True, {"status": "ok"})
 
 
-def settings(**changes: Any) -> CommonSettings:
+def settings(**changes: Any) -> CommonSettings:  # noqa: ANN401 - the fields of the settings
     """Local settings that need nothing to be there."""
     told: dict[str, Any] = {
         "database_dsn": "postgresql://nobody@127.0.0.1/none",
@@ -46,7 +46,9 @@ class HandmadeOfficers:
 
 
 def application(
-    *routers: APIRouter, refusals: Mapping[str, Refusal] | None = None, **changes: Any
+    *routers: APIRouter,
+    refusals: Mapping[str, Refusal] | None = None,
+    **changes: Any,  # noqa: ANN401 - the fields of the settings
 ) -> FastAPI:
     """These routers, healthy, with handmade officers."""
     return create_app(

@@ -145,7 +145,9 @@ class Mails:
         if isinstance(outcome, PermanentFailure):
             raise GiveUp(outcome.reason_code)
         body = mail.text.replace(str(values.get("tracking_code") or BLANKED), BLANKED)
-        sent_at = due.claimed_at + (outcome.sent_at - started)  # the database's clock at the server's 250
+        sent_at = due.claimed_at + (
+            outcome.sent_at - started
+        )  # the database's clock at the server's 250
         sent = RecordSent(notification.notification_id, sent_at)
         row = views.ledger_row(notification, mail.subject, body)
         return Work(due.stream_id, lambda _: sent, rows=(row,))

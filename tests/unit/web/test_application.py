@@ -28,7 +28,7 @@ def routes() -> APIRouter:
 
     @router.get("/api/context/{case_id}")
     async def context(request: Request, case_id: int) -> dict[str, str | None]:
-        said = context_of(request, "public")
+        said = context_of(request, f"public/{case_id}")
         return {"correlation_id": str(said.correlation_id), "traceparent": said.traceparent}
 
     @router.get("/page")

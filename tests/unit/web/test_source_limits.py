@@ -52,5 +52,5 @@ def test_the_source_is_the_one_the_front_door_saw(
 
 
 def test_no_peer_is_a_source_too() -> None:
-    scope = {"type": "http", "headers": [], "client": None}
+    scope: dict[str, object] = {"type": "http", "headers": [], "client": None}
     assert source_of(HTTPConnection(scope)) == "unknown"

@@ -34,7 +34,7 @@ async def test_a_key_is_read() -> None:
 
 @pytest.mark.parametrize("sent", [[], [""], ["  "], ["x" * 201], ["a\tb"], ["\xe9"], ["a", "a"]])
 async def test_a_required_key_that_is_none_is_refused(sent: list[str]) -> None:
-    headers = [("Idempotency-Key", value.encode("latin-1")) for value in sent]
+    headers = [(b"Idempotency-Key", value.encode("latin-1")) for value in sent]
     async with client_of(APP) as client:
         answer = await client.post("/required", headers=headers)
     assert answer.status_code == 422

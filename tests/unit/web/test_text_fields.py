@@ -1,7 +1,6 @@
 """What people type is kept as they meant it, or refused naming the field; forged text never gets in."""
 
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -94,9 +93,11 @@ def test_one_address_is_kept(text: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "a@b.id, c@d.id", "a@b.id;c@d.id", "a@b.id c@d.id", "Budi <a@b.id>", "<a@b.id>", '"a b"@c.id', "a@b.id\r\nBcc: c@d.id",
+        "a@b.id, c@d.id", "a@b.id;c@d.id", "a@b.id c@d.id", "Budi <a@b.id>", "<a@b.id>", '"a b"@c.id',
+        "a@b.id\r\nBcc: c@d.id",
         "a@b", "a@@b.id", "@b.id", "a@", "a", ".a@b.id", "a.@b.id", "a..b@c.id", "a@-b.id", "a@b-.id", "a@b..id",
-        "a@[127.0.0.1]", "a@127.0.0.1", "a@b.i", "á@b.id", "a@bé.id", "a@b.id\u202e", "x" * 65 + "@b.id", "a@" + "b." * 130 + "id",
+        "a@[127.0.0.1]", "a@127.0.0.1", "a@b.i", "á@b.id", "a@bé.id", "a@b.id\u202e",
+        "x" * 65 + "@b.id", "a@" + "b." * 130 + "id",
         "a@b.id.", "mailto:a@b.id", "a%0d%0a@b.id@c.id",
     ],
 )  # fmt: skip
@@ -156,12 +157,13 @@ def test_an_instant_has_an_offset_and_is_kept_in_utc(text: str, instant: datetim
 @pytest.mark.parametrize(
     "value",
     [
-        "2026-11-23T10:00", "2026-11-23", "2026-02-30T10:00Z", "2026-11-23T24:00Z", "2026-11-23T10:00+25:00", "now", "", "2026-11-22t17:05Z",
+        "2026-11-23T10:00", "2026-11-23", "2026-02-30T10:00Z", "2026-11-23T24:00Z", "2026-11-23T10:00+25:00",
+        "now", "", "2026-11-22t17:05Z",
         "1700000000", 1_700_000_000, 1.5, None, True, [], "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00",
         "٢٠٢٦-11-23T10:00Z",
     ],
 )  # fmt: skip
-def test_anything_but_an_instant_is_refused(value: Any) -> None:
+def test_anything_but_an_instant_is_refused(value: object) -> None:
     with pytest.raises(ValidationError):
         INSTANT.validate_python(value)
 
@@ -169,7 +171,7 @@ def test_anything_but_an_instant_is_refused(value: Any) -> None:
 @pytest.mark.parametrize(
     "value", ["2026-02-30", "20261123", "2026-11-23T00:00", "20000", 20_000, None, "1900-01-01"]
 )
-def test_anything_but_a_day_is_refused(value: Any) -> None:
+def test_anything_but_a_day_is_refused(value: object) -> None:
     with pytest.raises(ValidationError):
         DAY.validate_python(value)
 

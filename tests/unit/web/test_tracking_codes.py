@@ -92,7 +92,8 @@ def test_keys_are_read_from_a_file_and_not_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "# none\n", "1:abcd\n", f"0:{OLD.hex()}\n", f"1:{OLD.hex()}\n1:{NEW.hex()}\n", "secret", f"1:{OLD.hex()}0\n", "1:\xe9"],
+    ["", "# none\n", "1:abcd\n", f"0:{OLD.hex()}\n", f"1:{OLD.hex()}\n1:{NEW.hex()}\n", "secret",
+     f"1:{OLD.hex()}0\n", "1:\xe9"],
 )  # fmt: skip
 def test_a_file_that_is_not_one_of_keys_stops_the_start(tmp_path: Path, text: str) -> None:
     file = tmp_path / "keys"

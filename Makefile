@@ -3,7 +3,9 @@
 #   make run                      real Kafka, PostgreSQL and the five services; stays up till Ctrl-C
 #   make run ONCE=1               the same, one request from letter to confirmation, then stop
 #   make run FRESH=1              start with no data      make run CLOCK_SHIFT="-3 days"   on another day
-#   make test ARGS="-k deadline"  options for pytest      make test PYTHON=python3.12      with another Python
+#   make run PORTS=18000          on fixed ports, from this one on
+#   make test ARGS="-k deadline"  options for pytest
+#   make clean test PYTHON=python3.12   with another Python
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,14 +16,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-
 PURE := services/*/commands.py,services/*/events.py,services/*/state.py,services/*/decisions.py,services/*/reactions.py,services/*/publication.py,services/*/schedule.py,services/*/reservations.py,shared/working_time/*,shared/contracts/*
 UNIT := tests/unit tests/contracts
 
-export ONCE FRESH CLOCK_SHIFT
-
 .PHONY: help run test test-all check bench clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-run: $(INSTALLED) ## start everything on this machine; see the top of this file for ONCE, FRESH, CLOCK_SHIFT
+run: $(INSTALLED) ## start everything on this machine; ONCE=1, FRESH=1, PORTS, CLOCK_SHIFT: see the top of this file
 	@$(BIN)/python -m deploy.local
 
 test: $(INSTALLED) ## all tests of ten minutes and less, on real Kafka and PostgreSQL

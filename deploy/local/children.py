@@ -7,8 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+# The kernel takes the thread that made a child for its parent: this one lives as long as the process.
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 _DIE_WITH_PARENT = str(Path(__file__).with_name("die_with_parent.py"))
 
 
@@ -49,7 +52,8 @@ def spawn(  # noqa: PLR0913 - what a process is started with
     """Start a child whose output goes to `log`; `prefix` runs before it (unshare). Ctrl-C reaches us, not the child."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - commands of ours
+        return _SPAWNER.submit(
+            subprocess.Popen,
             [*prefix, sys.executable, "-S", _DIE_WITH_PARENT, str(int(last_signal)), *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -57,7 +61,7 @@ def spawn(  # noqa: PLR0913 - what a process is started with
             cwd=directory,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-        )
+        ).result()
 
 
 def wait_until(

@@ -47,35 +47,43 @@ class Reader:
     """A plain consumer without a group, from where the topics end when it starts."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
         """From here on nothing is missed."""
-        await self._consumer.start()
+        consumer = self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False
+        )
+        await consumer.start()
         places = [
             TopicPartition(topic, partition)
             for topic in FACT_TOPICS
-            for partition in await self._partitions(topic)
+            for partition in await _partitions(consumer, topic)
         ]
-        self._consumer.assign(places)
-        await self._consumer.seek_to_end(*places)
+        consumer.assign(places)
+        await consumer.seek_to_end(*places)
         for place in places:
-            await self._consumer.position(place)
+            await consumer.position(place)
 
     async def run(self, seen: Callable[[Line], Awaitable[None]]) -> None:
         """Until cancelled; a broker that is restarted is waited for."""
+        consumer = self._consumer
+        if consumer is None:
+            return
         try:
             while True:
-                for records in (await self._consumer.getmany(timeout_ms=200)).values():
+                for records in (await consumer.getmany(timeout_ms=200)).values():
                     for record in records:
                         await seen(line(record))
         finally:
-            await self._consumer.stop()
+            await consumer.stop()
 
-    async def _partitions(self, topic: str) -> set[int]:
-        while True:
-            found: set[int] | None = self._consumer.partitions_for_topic(topic)
-            if found:
-                return found
-            await self._consumer._client.force_metadata_update()  # noqa: SLF001 - aiokafka offers no other way without a subscription
-            await asyncio.sleep(0.05)
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    while True:
+        found: set[int] | None = consumer.partitions_for_topic(topic)
+        if found:
+            return found
+        await consumer._client.force_metadata_update()  # noqa: SLF001 - aiokafka offers no other way without a subscription
+        await asyncio.sleep(0.05)

@@ -161,9 +161,9 @@ async def _submit(
             given.at,
         )
 
-    work = Work(
-        str(request_id), command, "requests", _idempotency(desk, key, filing.content()), personal.rows, personal.pointers
-    )  # fmt: skip
+    idempotency = _idempotency(desk, key, filing.content())
+    rows, pointers = personal.rows, personal.pointers
+    work = Work(str(request_id), command, "requests", idempotency, rows, pointers)
     try:
         handled = await desk.unit.handle(work, context_of(request, _actor(officer)))
     except Refused as refused:

@@ -23,6 +23,7 @@ from shared.event_sourcing.store import load
 from shared.event_sourcing.transaction import Batch
 from shared.event_sourcing.unit_of_work import Context, UnitOfWork, Work
 from shared.operations import metrics
+from shared.operations.backoff import backoff
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -188,7 +189,7 @@ class Deadlines(Generic[C, S, E]):
                 return
             log.exception("deadline_failed", name=claimed[0].name, stream=claimed[0].stream_id)
             metrics.EFFECTS.labels(self._kind, "failed").inc()
-            await _again(self._unit, claimed[0], _backoff(claimed[0].attempts))
+            await _again(self._unit, claimed[0], _pause(claimed[0].attempts))
 
 
 class Effects(Generic[C, S, E]):
@@ -280,12 +281,11 @@ class Effects(Generic[C, S, E]):
         if finally_ or (limit is not None and due.attempts + 1 >= limit):
             await complete(self._unit, [(due, self._gave_up(due, reason))], at_due_instant=False)
         else:
-            await _again(self._unit, due, after_seconds or _backoff(due.attempts))
+            await _again(self._unit, due, after_seconds or _pause(due.attempts))
 
 
-def _backoff(attempts: int) -> float:
-    """Exponential from half a second to a minute, with jitter."""
-    return random.uniform(0.5, 1.0) * min(BACKOFF_SECONDS_MAX, 2.0**attempts)  # noqa: S311 - jitter
+def _pause(attempts: int) -> float:
+    return backoff(attempts, first=1.0, most=BACKOFF_SECONDS_MAX)
 
 
 async def _again(unit: UnitOfWork[C, S, E], due: Due, seconds: float) -> None:
@@ -305,7 +305,7 @@ async def _forever(
             if not is_world_away(error):
                 raise
             log.warning("scheduler_waits_for_database", kind=kind, error=type(error).__name__)
-            await asyncio.sleep(_backoff(min(failures, 4)))
+            await asyncio.sleep(backoff(failures, first=1.0, most=10.0))
             failures += 1
             continue
         if not more:

@@ -5,7 +5,6 @@ though there is something to read ends the process, and the supervisor starts a 
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +20,7 @@ from shared.messaging import broker as options
 from shared.messaging import topics_admin
 from shared.messaging.blocked import Received, receive
 from shared.messaging.subscription import OurCodeFails
+from shared.operations.backoff import backoff
 
 STALLED_SECONDS = 60.0
 WATCH_SECONDS = 5.0
@@ -92,7 +92,7 @@ class Consumer:
             except (KafkaError, OSError, TimeoutError) as error:
                 self.state = "kafka_away"
                 log.warning("consumer_waits_for_kafka", error=type(error).__name__)
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(backoff(attempt, first=0.2, most=BACKOFF_SECONDS_MAX))
                 attempt += 1
         broker = options.make_broker(self._bootstrap, self._service)
         feeds = [self._feed(broker, takes) for takes in self._subscriptions]
@@ -155,7 +155,7 @@ class Consumer:
                     error=type(error).__name__,
                     detail=str(error)[:200],
                 )
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(backoff(attempt, first=0.2, most=BACKOFF_SECONDS_MAX))
                 attempt += 1
             else:
                 if feed:
@@ -256,11 +256,7 @@ class _StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aio
             except Exception as error:
                 if not is_world_away(error):
                     raise
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(backoff(attempt, first=0.2, most=BACKOFF_SECONDS_MAX))
                 attempt += 1
             else:
                 return {(row["topic"], row["partition"]): row["next"] for row in rows}
-
-
-def _backoff(attempt: int) -> float:
-    return random.uniform(0.5, 1.0) * min(BACKOFF_SECONDS_MAX, 0.2 * 2.0 ** min(attempt, 10))  # noqa: S311 - jitter

@@ -5,7 +5,6 @@ that were acknowledged whole: what is sent twice after a crash carries the same 
 """
 
 import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from shared.event_sourcing.unit_of_work import Wakeups
 from shared.messaging import envelope
 from shared.messaging.broker import make_producer
 from shared.operations import metrics
+from shared.operations.backoff import backoff
 
 ROWS_PER_ROUND = 500
 POLL_SECONDS = 0.5
@@ -83,8 +83,8 @@ class Relay:
                 log.warning("relay_waits", error=type(error).__name__, detail=str(error)[:200])
             if asyncio.get_running_loop().time() - started > 60:  # noqa: PLR2004 - a minute of work ends a row of failures
                 failures = 0
-            await asyncio.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.25 * 2.0**failures))  # noqa: S311 - jitter
-            failures = min(failures + 1, 10)
+            await asyncio.sleep(backoff(failures, first=0.25, most=5.0))
+            failures += 1
 
     async def _lead(self) -> None:
         connection = await asyncpg.connect(
@@ -92,7 +92,7 @@ class Relay:
         )
         producer = make_producer(self._bootstrap, f"{self._service}.relay")
         try:
-            while not await connection.fetchval("select pg_try_advisory_lock($1)", LEADER_LOCK):
+            while not await connection.fetchval("select pg_try_advisory_lock($1)", LEADER_LOCK):  # noqa: ASYNC110 - another process gives it
                 await asyncio.sleep(POLL_SECONDS)
             await producer.start()
             self.kafka_away = False

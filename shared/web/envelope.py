@@ -51,8 +51,11 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD":  # whoever may GET may ask for the head of it (RFC 9110, 9.1)
+            scope = {**scope, "method": "GET"}
         trace = begin_trace(scope)
-        answer = _Answer(send, self._headers, str(trace.correlation_id))
+        answer = _Answer(send, self._headers, str(trace.correlation_id), bodiless=method == "HEAD")
         began = time.perf_counter()
         with correlated(trace.correlation_id):
             try:
@@ -71,17 +74,24 @@ class Envelope:
                 response = problem_response(found, answer.correlation_id)
                 await response(scope, receive, answer.send)
             finally:
-                _count(scope, answer.status or _DISCONNECTED, time.perf_counter() - began)
+                status, seconds = answer.status or _DISCONNECTED, time.perf_counter() - began
+                _count(method, _route(scope), status, seconds)
 
 
 class _Answer:
     """Adds the headers to the answer and remembers its status."""
 
     def __init__(
-        self, send: Send, headers: Iterable[tuple[bytes, bytes]], correlation_id: str
+        self,
+        send: Send,
+        headers: Iterable[tuple[bytes, bytes]],
+        correlation_id: str,
+        *,
+        bodiless: bool,
     ) -> None:
         self._send = send
         self._headers = headers
+        self._bodiless = bodiless
         self.correlation_id = correlation_id
         self.status = 0
 
@@ -93,6 +103,8 @@ class _Answer:
             headers += [each for each in self._headers if each[0] not in present]
             headers.append((CORRELATION_HEADER.lower().encode(), self.correlation_id.encode()))
             message = {**message, "headers": headers}
+        elif self._bodiless and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
         await self._send(message)
 
 
@@ -101,9 +113,8 @@ def _route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", "unmatched"))
 
 
-def _count(scope: Scope, status: int, seconds: float) -> None:
-    route = _route(scope)
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+def _count(method: str, route: str, status: int, seconds: float) -> None:
+    method = method if method in _METHODS else "other"
     metrics.HTTP_REQUESTS.labels(method, route, str(status)).inc()
     metrics.HTTP_REQUEST_SECONDS.labels(method, route).observe(seconds)
     if route not in QUIET_ROUTES:

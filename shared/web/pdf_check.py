@@ -30,7 +30,7 @@ def main() -> None:
     os.dup2(null, 1)  # whatever a library prints is no frame
     os.dup2(null, 2)
     logging.disable(logging.CRITICAL)
-    import pyhanko.pdf_utils.reader  # noqa: F401 - heavy; before the limits are set
+    import pyhanko.pdf_utils.reader  # noqa: F401, PLC0415 - heavy; before the limits are set
 
     _limit_resources()
     write_frame(frames_out, READY)

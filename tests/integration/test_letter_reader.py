@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.event_sourcing.outcomes import Unavailable
 from shared.web import pdf_check
 from shared.web.letters import LetterChecker
 from shared.web.multipart import PDF_BYTES_MAX
@@ -113,6 +114,51 @@ async def test_a_worker_that_does_not_answer_in_time_is_ended_and_the_letter_ref
         assert (await refusal(letters, plain_pdf()))[0] == 422
         assert (await letters.check("letter", plain_pdf())).page_count == 1
         assert worker_pid(letters) != frozen
+
+
+async def test_a_letter_that_takes_too_much_processor_time_is_refused(
+    letters: LetterChecker,
+) -> None:
+    await letters.check("letter", plain_pdf())
+    os.kill(worker_pid(letters), signal.SIGXCPU)  # as the kernel does
+    assert (await refusal(letters, plain_pdf()))[0] == 422
+    assert (await letters.check("letter", plain_pdf())).page_count == 1
+
+
+async def test_a_worker_is_changed_after_many_letters(
+    letters: LetterChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.web.letters.CHECKS_MAX", 2)
+    await letters.check("letter", plain_pdf())
+    first = worker_pid(letters)
+    await letters.check("letter", plain_pdf())
+    await letters.check("letter", plain_pdf())
+    assert worker_pid(letters) != first
+
+
+@pytest.mark.parametrize("program", ["/nowhere/python", "/bin/false", "/bin/cat"])
+async def test_without_a_worker_the_letter_is_not_judged(
+    letters: LetterChecker, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    with pytest.raises(Unavailable):
+        await letters.check("letter", plain_pdf())
+    monkeypatch.undo()
+    assert (await letters.check("letter", plain_pdf())).page_count == 1
+
+
+async def test_whoever_waits_too_long_for_the_worker_is_asked_to_come_back(
+    letters: LetterChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.web.letters.QUEUE_SECONDS_MAX", 0.1)
+    await letters.check("letter", plain_pdf())
+    os.kill(worker_pid(letters), signal.SIGSTOP)
+    first = asyncio.create_task(letters.check("letter", plain_pdf()))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await letters.check("letter", plain_pdf())
+    os.kill(worker_pid(letters), signal.SIGCONT)
+    assert (await first).page_count == 1
 
 
 async def test_a_request_given_up_in_the_middle_does_not_mix_up_the_answers(

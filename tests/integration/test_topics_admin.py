@@ -10,20 +10,22 @@ from aiokafka.errors import KafkaConnectionError
 from typer.testing import CliRunner
 
 from deploy.local.children import free_port
-from deploy.local.kafka import EmbeddedKafka
 from shared.contracts.topics import PEOPLE, REQUESTS, TOPICS
 from shared.messaging import topics_admin
 from shared.messaging.cli import topics
+from tests.support.servers import docker_kafka, embedded_kafka
 
 NAMES = {topic.name for topic in TOPICS}
 
 
 @pytest.fixture(scope="module")
-def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    kafka = EmbeddedKafka(tmp_path_factory.mktemp("topics") / "kafka")
-    kafka.start()
-    yield kafka.bootstrap
-    kafka.stop()
+def bootstrap(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A broker of this module's own: every test begins without a topic."""
+    in_docker = request.config.getoption("--stack") == "docker"
+    with docker_kafka() if in_docker else embedded_kafka(tmp_path_factory.mktemp("topics")) as own:
+        yield own
 
 
 async def there_are(client: AIOKafkaAdminClient, names: set[str]) -> None:

@@ -146,6 +146,14 @@ async def test_health_tells_what_it_sees() -> None:
     assert (ready_answer.status_code, ready_answer.json()) == (503, {"database": "away"})
 
 
+async def test_whoever_may_get_a_page_may_ask_for_its_head() -> None:
+    async with client_of(APP) as client:
+        head, missing = await client.head("/page"), await client.head("/nowhere")
+        refused = await client.head("/api/body")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "3")
+    assert (missing.status_code, missing.content, refused.status_code) == (404, b"", 405)
+
+
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
 async def test_there_are_no_documentation_pages(path: str) -> None:
     async with client_of(APP) as client:

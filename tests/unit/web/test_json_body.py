@@ -1,11 +1,11 @@
 """A JSON body is understood in one way or refused, and the refusal names the field."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from fastapi import APIRouter, Request
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from shared.web.field_messages import refuse_value
 from shared.web.fields import AwareInstant, Day, EmailAddress, Nip, SingleLineText
@@ -25,6 +25,16 @@ class Administrator(RequestBody):
         return self
 
 
+class Paper(RequestBody):
+    kind: Literal["paper"]
+    pages: int
+
+
+class Slip(RequestBody):
+    kind: Literal["slip"]
+    written_on: Day
+
+
 class Sample(RequestBody):
     letter_date: Day
     received_at: AwareInstant | None = None
@@ -32,6 +42,8 @@ class Sample(RequestBody):
     administrator: Administrator
     seen_version: int = 1
     tags: tuple[str, ...] = ()
+    papers: tuple[Annotated[Paper | Slip, Field(discriminator="kind")], ...] = ()
+    place: int | tuple[int, ...] = 0
 
 
 GOOD = (
@@ -112,6 +124,12 @@ async def test_an_instant_is_kept_in_utc() -> None:
         (GOOD.replace('"section"', '"robot"'), ["administrator.kind"]),
         (GOOD.replace('"name": "Bagian Umum"', '"nama": "x"'), ["administrator.name", "administrator.nama"]),
         (GOOD.replace('"name"', '"kind": "person", "name"'), ["administrator.kind"]),
+        (with_field("papers", '[{"kind": "paper", "pages": 1}, {"kind": "slip"}]'), ["papers[1].written_on"]),
+        (with_field("papers", '[{"kind": "paper", "pages": "1"}]'), ["papers[0].pages"]),
+        (with_field("papers", '[{"pages": 1}]'), ["papers[0].kind"]),
+        (with_field("papers", '[{"kind": "map"}]'), ["papers[0]"]),
+        (with_field("papers", '{"kind": "map"}'), ["papers"]),
+        (with_field("place", '"x"'), ["place", "place"]),
         (GOOD.replace("2026-11-23", "2026-13-01"), ["letter_date"]),
         (GOOD.replace('"2026-11-23"', '"20000"'), ["letter_date"]),
         (GOOD.replace("Bagian Umum", "x" * 10_000), ["administrator.name"]),

@@ -1,0 +1,43 @@
+"""Servers shared by all tests that need them; each is started when the first test asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers import (
+    Databases,
+    docker_databases,
+    docker_kafka,
+    embedded_databases,
+    embedded_kafka,
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--stack", choices=("embedded", "docker"), default="embedded")
+
+
+@pytest.fixture(scope="session")
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Databases]:
+    """A real PostgreSQL."""
+    if request.config.getoption("--stack") == "docker":
+        with docker_databases() as server:
+            yield server
+    else:
+        with embedded_databases(tmp_path_factory.mktemp("postgres")) as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A real Kafka; its bootstrap address."""
+    if request.config.getoption("--stack") == "docker":
+        with docker_kafka() as bootstrap:
+            yield bootstrap
+    else:
+        with embedded_kafka(tmp_path_factory.mktemp("kafka")) as bootstrap:
+            yield bootstrap

@@ -118,7 +118,9 @@ class Filing:
     def content(self) -> bytes:
         """What was said, for recognising the same request again."""
         letters = self.letter.sha256 + (self.appointment.sha256 if self.appointment else b"")
-        return self.form.model_dump_json().encode() + letters
+        return (
+            self.form.model_dump_json(warnings=False).encode() + letters
+        )  # pydantic warns of checked dates
 
     def _persons(self) -> tuple[Person, Person]:
         appointed = self.form.administrator

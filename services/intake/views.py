@@ -135,6 +135,18 @@ class RequestView:
     appointment_id: UUID | None
     timeline: Sequence[Happening]
 
+    def answer(self) -> dict[str, object]:
+        """As the API tells it (DOMAIN section 7)."""
+        return {
+            "status": self.status,
+            "registration_number": self.registration_number,
+            "agency_code": self.agency_code,
+            "received_at": self.received_at.isoformat(),
+            "due_on": self.due_on.isoformat() if self.due_on else None,
+            "breached": self.breached,
+            "timeline": [{"at": line.at.isoformat(), "what": line.what} for line in self.timeline],
+        }
+
 
 async def find_request(pool: Pool, request_id: UUID) -> RequestView | None:
     """One request with its timeline, oldest happening first."""

@@ -40,7 +40,7 @@ from shared.working_time.calendar import WorkingCalendar
 OFFICES: tuple[Role, ...] = ("front-desk", "reviewer", "head", "operator")
 LETTERS = (pdf_part("letter"), pdf_part("appointment", required=False))
 
-FrontDesk = Annotated[Officer, Depends(require_role("front-desk", "reviewer"))]
+SettingAside = Annotated[Officer, Depends(require_role("front-desk", "reviewer"))]
 LetterReader = Annotated[Officer, Depends(require_role(*OFFICES))]
 
 
@@ -71,7 +71,13 @@ class Desk:
 def routes(desk: Desk) -> APIRouter:
     """The API of intake."""
     router = APIRouter(prefix="/api")
+    _public_routes(router, desk)
+    _request_routes(router, desk)
+    _letter_routes(router, desk)
+    return router
 
+
+def _public_routes(router: APIRouter, desk: Desk) -> None:
     @router.get("/agencies")
     async def list_agencies() -> list[dict[str, str]]:
         return [
@@ -89,16 +95,13 @@ def routes(desk: Desk) -> APIRouter:
     ) -> dict[str, object]:
         return await _submit(desk, request, key, officer)
 
+
+def _request_routes(router: APIRouter, desk: Desk) -> None:
     @router.get("/requests/{request_id}")
     async def show(
         request_id: str, code: SentTrackingCode, officer: OptionalOfficer
     ) -> dict[str, object]:
-        found = await views.find_request(
-            desk.unit.pool, _authorised(desk, request_id, code, officer)
-        )
-        if found is None:
-            raise not_found()
-        return _shown(found)
+        return await _status(desk, _authorised(desk, request_id, code, officer))
 
     @router.post("/requests/{request_id}/completion", dependencies=[Depends(filing_limit)])
     async def complete(
@@ -108,9 +111,8 @@ def routes(desk: Desk) -> APIRouter:
         officer: OptionalOfficer,
         key: OptionalIdempotencyKey,
     ) -> dict[str, object]:
-        return await _complete(
-            desk, request, _authorised(desk, request_id, code, officer), officer, key
-        )
+        known = _authorised(desk, request_id, code, officer)
+        return await _complete(desk, request, known, officer, key)
 
     @router.post("/requests/{request_id}/withdrawal")
     async def withdraw(
@@ -120,10 +122,12 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/requests/{request_id}/setting-aside")
     async def set_aside(
-        request: Request, request_id: str, officer: FrontDesk, key: OptionalIdempotencyKey
+        request: Request, request_id: str, officer: SettingAside, key: OptionalIdempotencyKey
     ) -> dict[str, object]:
         return await _set_aside(desk, request, _identified(request_id), officer, key)
 
+
+def _letter_routes(router: APIRouter, desk: Desk) -> None:
     @router.get("/requests/{request_id}/letter")
     async def letter(request_id: str, _officer: LetterReader) -> Response:
         found = await views.find_request(desk.unit.pool, _identified(request_id))
@@ -133,8 +137,6 @@ def routes(desk: Desk) -> APIRouter:
     async def appointment(request_id: str, _officer: LetterReader) -> Response:
         found = await views.find_request(desk.unit.pool, _identified(request_id))
         return await _pdf(desk, found.appointment_id if found else None)
-
-    return router
 
 
 async def _submit(
@@ -273,19 +275,7 @@ async def _status(desk: Desk, request_id: UUID) -> dict[str, object]:
     found = await views.find_request(desk.unit.pool, request_id)
     if found is None:
         raise not_found()
-    return _shown(found)
-
-
-def _shown(found: views.RequestView) -> dict[str, object]:
-    return {
-        "status": found.status,
-        "registration_number": found.registration_number,
-        "agency_code": found.agency_code,
-        "received_at": found.received_at.isoformat(),
-        "due_on": found.due_on.isoformat() if found.due_on else None,
-        "breached": found.breached,
-        "timeline": [{"at": line.at.isoformat(), "what": line.what} for line in found.timeline],
-    }
+    return found.answer()
 
 
 def _calendar(desk: Desk, year: int) -> dict[str, object]:

@@ -42,7 +42,9 @@ class Databases:
                     password = f" password '{self.password}'" if self.password else ""
                     await connection.execute(f'create role "{role}" login{password}')
             await connection.execute(f'create database "{name}" owner "{owner}"')
-            await connection.execute(f"alter database \"{name}\" set datacloud.clock_shift = '{clock_shift}'")
+            await connection.execute(
+                f"alter database \"{name}\" set datacloud.clock_shift = '{clock_shift}'"
+            )
         finally:
             await connection.close()
         await migrate(self.dsn(name, owner), service, root=ROOT)

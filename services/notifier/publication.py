@@ -1,7 +1,7 @@
 """notifier's own event -> at most one public fact."""
 
+from collections.abc import Mapping
 from typing import assert_never
-from uuid import UUID
 
 from services.notifier import events
 from services.notifier.decisions import CONFIRMED
@@ -9,6 +9,7 @@ from services.notifier.events import Event
 from services.notifier.state import State
 from shared.contracts.facts import notifier
 from shared.contracts.registry import Fact
+from shared.contracts.subjects import ComplaintSubject, RequestSubject, Subject
 
 
 def to_public(event: Event, state: State) -> Fact | None:
@@ -17,9 +18,8 @@ def to_public(event: Event, state: State) -> Fact | None:
         case events.NotificationSent(template=template) if template == CONFIRMED:
             return _confirmation(event, state)
         case events.NotificationUndeliverable():
-            values = state.mails[event.notification_id].notification.values
             return notifier.NotificationUndeliverable(
-                subject_id=UUID(values["subject_id"]),
+                subject=_subject(state.mails[event.notification_id].notification.values),
                 notification_id=event.notification_id,
                 template=event.template,
                 reason_code=event.reason_code,
@@ -37,6 +37,14 @@ def to_public(event: Event, state: State) -> Fact | None:
             return None
         case _:
             assert_never(event)
+
+
+def _subject(values: Mapping[str, str]) -> Subject:
+    """A mail keeps the ids of what it is about among its values, as text: read them back."""
+    kind = ComplaintSubject if "channel" in values else RequestSubject
+    fields = {name: values.get(name) for name in kind.model_fields if name != "type"}
+    own_id = "complaint_id" if kind is ComplaintSubject else "request_id"
+    return kind.model_validate({**fields, own_id: values["subject_id"]}, strict=False)
 
 
 def _confirmation(event: events.NotificationSent, state: State) -> Fact | None:

@@ -169,6 +169,8 @@ def _notification(
             "subject_id": str(about.complaint_id),
             "channel": about.channel,
             "confidential": str(about.confidential).lower(),
+            **({"category": about.category} if about.category else {}),
+            **({"complainant_id": str(about.complainant_id)} if about.complainant_id else {}),
         }
     else:
         values = {
@@ -176,6 +178,7 @@ def _notification(
             "agency_code": about.agency_code,
             "kind": about.kind,
             "administrator_id": str(about.administrator_id),
+            "contact_id": str(about.contact_id),
         }
     values |= {"registration_number": about.registration_number, **more}
     said = ":".join(

@@ -15,7 +15,7 @@ CORE = {
     "commands", "events", "state", "decisions",
     "reactions", "publication", "schedule", "reservations",
 }  # fmt: skip
-AROUND = {"views", "effects", "web", "cli", "settings", "app"}
+AROUND = {"views", "forms", "effects", "web", "cli", "settings", "app"}
 MODULES = {"__init__", "__main__", *CORE, *AROUND}
 MUST_HAVE = {"__init__", "__main__", "commands", "events", "state", "decisions", "app"}
 MAY_BE_A_PACKAGE = {"effects", "web"}

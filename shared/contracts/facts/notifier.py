@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from shared.contracts.fact import Code, Fact, Instant, LetterNumber
-from shared.contracts.subjects import RequestFact
+from shared.contracts.subjects import RequestFact, Subject
 
 
 class ConfirmationSent(RequestFact):
@@ -14,12 +14,9 @@ class ConfirmationSent(RequestFact):
 
 
 class NotificationUndeliverable(Fact):
-    """A mail was given up; somebody must reach these people another way. The clock goes on.
+    """A mail was given up; somebody must reach these people another way. The clock goes on."""
 
-    It is about the notification, and repeats of the request or complaint behind it only the id.
-    """
-
-    subject_id: UUID
+    subject: Subject
     notification_id: UUID
     template: Code
     reason_code: Code

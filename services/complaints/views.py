@@ -72,6 +72,19 @@ class ComplaintView:
     breached: bool
     timeline: Sequence[Happening]
 
+    def answer(self) -> dict[str, object]:
+        """As the API tells it (DOMAIN section 7)."""
+        return {
+            "status": self.status,
+            "registration_number": self.registration_number,
+            "channel": self.channel,
+            "category": self.category,
+            "received_at": self.received_at.isoformat(),
+            "due_on": self.due_on.isoformat() if self.due_on else None,
+            "breached": self.breached,
+            "timeline": [{"at": line.at.isoformat(), "what": line.what} for line in self.timeline],
+        }
+
 
 async def find_complaint(pool: Pool, complaint_id: UUID) -> ComplaintView | None:
     """One complaint with its timeline, oldest happening first."""

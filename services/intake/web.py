@@ -22,10 +22,11 @@ from services.intake.forms import Filing, ReasonForm, RequestForm, agency_of
 from services.intake.state import NotSubmitted, State
 from shared.event_sourcing.decider import Given
 from shared.event_sourcing.outcomes import Refused
-from shared.event_sourcing.unit_of_work import Idempotency, UnitOfWork, Work
-from shared.people.persons import Personal, Text, officer_row, text_row
+from shared.event_sourcing.unit_of_work import UnitOfWork, Work
+from shared.people.persons import Personal, Text, text_row
 from shared.service_standard.agencies import agencies
 from shared.service_standard.standard import Standard
+from shared.web.acting import actor, idempotency, identified, opened, signature
 from shared.web.correlation import context_of
 from shared.web.headers import OptionalIdempotencyKey, RequiredIdempotencyKey, SentTrackingCode
 from shared.web.json_body import read_json
@@ -101,7 +102,9 @@ def _request_routes(router: APIRouter, desk: Desk) -> None:
     async def show(
         request_id: str, code: SentTrackingCode, officer: OptionalOfficer
     ) -> dict[str, object]:
-        return await _status(desk, _authorised(desk, request_id, code, officer))
+        return await _status(
+            desk, opened(request_id, "request", desk.keys, code, officer, *OFFICES)
+        )
 
     @router.post("/requests/{request_id}/completion", dependencies=[Depends(filing_limit)])
     async def complete(
@@ -111,31 +114,31 @@ def _request_routes(router: APIRouter, desk: Desk) -> None:
         officer: OptionalOfficer,
         key: OptionalIdempotencyKey,
     ) -> dict[str, object]:
-        known = _authorised(desk, request_id, code, officer)
+        known = opened(request_id, "request", desk.keys, code, officer, *OFFICES)
         return await _complete(desk, request, known, officer, key)
 
     @router.post("/requests/{request_id}/withdrawal")
     async def withdraw(
         request: Request, request_id: str, code: SentTrackingCode, key: OptionalIdempotencyKey
     ) -> dict[str, object]:
-        return await _withdraw(desk, request, _authorised(desk, request_id, code, None), key)
+        return await _withdraw(desk, request, opened(request_id, "request", desk.keys, code), key)
 
     @router.post("/requests/{request_id}/setting-aside")
     async def set_aside(
         request: Request, request_id: str, officer: SettingAside, key: OptionalIdempotencyKey
     ) -> dict[str, object]:
-        return await _set_aside(desk, request, _identified(request_id), officer, key)
+        return await _set_aside(desk, request, identified(request_id), officer, key)
 
 
 def _letter_routes(router: APIRouter, desk: Desk) -> None:
     @router.get("/requests/{request_id}/letter")
     async def letter(request_id: str, _officer: LetterReader) -> Response:
-        found = await views.find_request(desk.unit.pool, _identified(request_id))
+        found = await views.find_request(desk.unit.pool, identified(request_id))
         return await _pdf(desk, found.letter_id if found else None)
 
     @router.get("/requests/{request_id}/appointment")
     async def appointment(request_id: str, _officer: LetterReader) -> Response:
-        found = await views.find_request(desk.unit.pool, _identified(request_id))
+        found = await views.find_request(desk.unit.pool, identified(request_id))
         return await _pdf(desk, found.appointment_id if found else None)
 
 
@@ -145,7 +148,7 @@ async def _submit(
     filing = await _read(desk, request, officer)
     form, request_id = filing.form, desk.keys.case_id("request", key)
     papers, personal = filing.papers()
-    personal += _signed(officer)
+    personal += signature(officer)
     if form.kind == "replace_administrator":
         await _check_account(desk, form.agency_code)
 
@@ -163,11 +166,11 @@ async def _submit(
             given.at,
         )
 
-    idempotency = _idempotency(desk, key, filing.content())
+    mark = idempotency(desk.keys, "request", key, filing.content())
     rows, pointers = personal.rows, personal.pointers
-    work = Work(str(request_id), command, "requests", idempotency, rows, pointers)
+    work = Work(str(request_id), command, "requests", mark, rows, pointers)
     try:
-        handled = await desk.unit.handle(work, context_of(request, _actor(officer)))
+        handled = await desk.unit.handle(work, context_of(request, actor(officer)))
     except Refused as refused:
         raise await _explained(desk, refused, form) from refused
     assert not isinstance(handled.state, NotSubmitted)  # noqa: S101 - it was just submitted
@@ -229,14 +232,14 @@ async def _complete(
         if getattr(filing.form, field) != getattr(known, field):
             raise field_problem(field, "Harus sama dengan permintaan yang dilengkapi.")
     papers, personal = filing.papers()
-    personal += _signed(officer)
+    personal += signature(officer)
 
     def command(given: Given) -> ResubmitRequest:
         return ResubmitRequest(papers, filing.form.received_at, desk.clock(given), given.at)
 
-    idempotency = _idempotency(desk, key, filing.content())
-    work = Work(str(request_id), command, None, idempotency, personal.rows, personal.pointers)
-    await desk.unit.handle(work, context_of(request, _actor(officer)))
+    mark = idempotency(desk.keys, "request", key, filing.content())
+    work = Work(str(request_id), command, None, mark, personal.rows, personal.pointers)
+    await desk.unit.handle(work, context_of(request, actor(officer)))
     return await _status(desk, request_id)
 
 
@@ -249,8 +252,8 @@ async def _withdraw(
     def command(given: Given) -> WithdrawRequest:
         return WithdrawRequest(text_id, given.at)
 
-    idempotency = _idempotency(desk, key, form.reason.encode())
-    work = Work(str(request_id), command, None, idempotency, personal.rows)
+    mark = idempotency(desk.keys, "request", key, form.reason.encode())
+    work = Work(str(request_id), command, None, mark, personal.rows)
     await desk.unit.handle(work, context_of(request, "public"))
     return await _status(desk, request_id)
 
@@ -260,14 +263,14 @@ async def _set_aside(
 ) -> dict[str, object]:
     form = await read_json(request, ReasonForm)
     text_id, personal = _reason(form)
-    personal += _signed(officer)
+    personal += signature(officer)
 
     def command(given: Given) -> SetAsideRequest:
         return SetAsideRequest(officer.officer_id, text_id, given.at)
 
-    idempotency = _idempotency(desk, key, form.reason.encode())
-    work = Work(str(request_id), command, None, idempotency, personal.rows)
-    await desk.unit.handle(work, context_of(request, _actor(officer)))
+    mark = idempotency(desk.keys, "request", key, form.reason.encode())
+    work = Work(str(request_id), command, None, mark, personal.rows)
+    await desk.unit.handle(work, context_of(request, actor(officer)))
     return await _status(desk, request_id)
 
 
@@ -306,39 +309,6 @@ async def _pdf(desk: Desk, letter_id: UUID | None) -> Response:
     return Response(content, media_type="application/pdf", headers=headers)
 
 
-def _authorised(desk: Desk, request_id: str, code: str | None, officer: Officer | None) -> UUID:
-    """The tracking code, or an officer of a role that works with requests; else it does not exist."""
-    found = _identified(request_id)
-    if officer is not None and officer.has_role(*OFFICES):
-        return found
-    if not desk.keys.opens(code, "request", found):
-        raise not_found()
-    return found
-
-
-def _identified(request_id: str) -> UUID:
-    try:
-        return UUID(request_id)
-    except ValueError:
-        raise not_found() from None
-
-
-def _idempotency(desk: Desk, key: str | None, content: bytes) -> Idempotency | None:
-    if key is None:
-        return None
-    return Idempotency(desk.keys.key_mark("request", key), desk.keys.body_mark("request", content))
-
-
 def _reason(form: ReasonForm) -> tuple[UUID, Personal]:
     text_id = uuid4()
     return text_id, text_row(Text(text_id=text_id, body=form.reason), None)
-
-
-def _signed(officer: Officer | None) -> Personal:
-    if officer is None:
-        return Personal()
-    return officer_row(officer.officer_id, officer.issuer, officer.subject, officer.name)
-
-
-def _actor(officer: Officer | None) -> str:
-    return str(officer.officer_id) if officer else "public"

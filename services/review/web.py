@@ -16,7 +16,8 @@ from services.review.state import State
 from shared.contracts.topics import REVIEW_TEXTS
 from shared.event_sourcing.decider import Given
 from shared.event_sourcing.unit_of_work import Idempotency, UnitOfWork, Work
-from shared.people.persons import Personal, Text, officer_row, text_row
+from shared.people.persons import Personal, Text, text_row
+from shared.web.acting import actor, identified, signature
 from shared.web.correlation import context_of
 from shared.web.fields import MultiLineText
 from shared.web.headers import OptionalIdempotencyKey
@@ -68,7 +69,7 @@ def routes(bench: Bench) -> APIRouter:
     async def decide(
         request: Request, request_id: str, officer: Reviewer, key: OptionalIdempotencyKey
     ) -> dict[str, object]:
-        return await _decide(bench, request, _identified(request_id), officer, key)
+        return await _decide(bench, request, identified(request_id), officer, key)
 
     return router
 
@@ -83,7 +84,7 @@ async def _decide(
     if case is None:
         raise not_found()
     text_id = uuid4() if form.reason else None
-    personal = officer_row(officer.officer_id, officer.issuer, officer.subject, officer.name)
+    personal = signature(officer)
     if form.reason and text_id:
         personal += text_row(
             Text(text_id=text_id, person_id=case.contact_id, body=form.reason), REVIEW_TEXTS.name
@@ -93,7 +94,7 @@ async def _decide(
         return DecideCase(form.outcome, text_id, officer.officer_id, form.seen_version, given.at)
 
     work = _work(request_id, command, form, officer, key, personal)
-    await bench.unit.handle(work, context_of(request, str(officer.officer_id)))
+    await bench.unit.handle(work, context_of(request, actor(officer)))
     return {"request_id": str(request_id), "outcome": form.outcome}
 
 
@@ -134,10 +135,3 @@ def _queue_state(state: str) -> QueueState:
         if state == known:
             return known  # type: ignore[no-any-return]  # one of the literals
     raise field_problem("state", "Keadaan ini tidak dikenal.")
-
-
-def _identified(request_id: str) -> UUID:
-    try:
-        return UUID(request_id)
-    except ValueError:
-        raise not_found() from None

@@ -158,7 +158,10 @@ def _as_ordinary_user(data: Path) -> list[str]:
     except FileNotFoundError:
         tried = None
     if tried is None or tried.returncode != 0:
-        message = f"PostgreSQL cannot run as root here (no user namespaces): run as an ordinary user who may write {data.parent}"  # noqa: E501
+        message = (
+            "PostgreSQL cannot run as root here (no user namespaces):"
+            f" run as an ordinary user who may write {data.parent}"
+        )
         raise NotStarted(message)
     return prefix
 

@@ -99,7 +99,7 @@ def build(changes: Changes) -> tuple[str, list[Any]]:
     cancelled = [key for key, row in changes.due.items() if row is None]
     if cancelled:
         pairs = statement.unnest(cancelled, ("text", "text"))
-        statement.parts.append(f"delete from scheduled where (stream_id, name) in ({pairs})")  # noqa: S608
+        statement.parts.append(f"delete from scheduled where (stream_id, name) in ({pairs})")  # noqa: S608 - numbered parameters alone
     return statement.text(), statement.args
 
 
@@ -129,7 +129,7 @@ def _reservations(statement: _Statement, changes: Changes) -> None:
     taken = [key for key, held in changes.reserved.items() if held]
     if freed:
         pairs = statement.unnest(freed, ("text", "text"))
-        statement.parts.append(f"delete from reserved where (name, stream_id) in ({pairs})")  # noqa: S608
+        statement.parts.append(f"delete from reserved where (name, stream_id) in ({pairs})")  # noqa: S608 - numbered parameters alone
     if taken:
         source = statement.unnest(taken, ("text", "text"))
         statement.parts.append(f"insert into reserved (name, stream_id) {source}")
@@ -146,7 +146,7 @@ def _view_rows(statement: _Statement, rows: Iterable[Upsert | Delete], *, few: b
             _upserts(statement, table, names, [row for row in group if isinstance(row, Upsert)], few=few)  # fmt: skip
         else:
             keys = statement.records(table, names, [dict(row.key) for row in group])
-            statement.parts.append(f"delete from {table} where ({names}) in ({keys})")  # noqa: S608
+            statement.parts.append(f"delete from {table} where ({names}) in ({keys})")  # noqa: S608 - names from our own code
 
 
 def _upserts(

@@ -150,7 +150,7 @@ def nip(text: str) -> str:
         born = date(int(number[:4]), int(number[4:6]), int(number[6:8]))
     except ValueError:
         born = None
-    if born is None or not 1900 <= born.year <= YEAR_MAX or number[14] not in "12":  # noqa: PLR2004
+    if born is None or not 1900 <= born.year <= YEAR_MAX or number[14] not in "12":  # noqa: PLR2004 - a century, a sex
         refuse_value("nip", "NIP tidak benar: periksa tanggal lahir dan angka ke-15.")
     return number
 

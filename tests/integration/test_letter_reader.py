@@ -28,7 +28,7 @@ async def letters() -> AsyncIterator[LetterChecker]:
 
 def worker_pid(letters: LetterChecker) -> int:
     assert letters._worker is not None  # noqa: SLF001 - what the test is about
-    return letters._worker._process.pid  # noqa: SLF001
+    return letters._worker._process.pid  # noqa: SLF001 - its process is what the test kills
 
 
 async def refusal(letters: LetterChecker, content: bytes) -> tuple[int, str]:

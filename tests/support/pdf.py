@@ -45,7 +45,7 @@ def encrypted_pdf() -> bytes:
     handler = StandardSecurityHandler.build_from_pw("rahasia", "rahasia")
     writer._assign_security_handler(handler)  # noqa: SLF001 - pyHanko has no public way for a copy
     written = BytesIO()
-    writer.write(written)  # type: ignore[no-untyped-call]
+    writer.write(written)  # type: ignore[no-untyped-call]  # pyHanko types it not
     return written.getvalue()
 
 

@@ -22,6 +22,7 @@ from shared.messaging.trace import Line
 from shared.operations.stack import ROOT, SERVICES
 
 BEGAN = time.monotonic()
+FIRST_PORTS = range(1024, 65_000)
 
 
 def say(text: str) -> None:
@@ -55,7 +56,7 @@ def main() -> None:
 
 def print_token(officer: str) -> None:
     """For trying the API by hand."""
-    endpoints = Path(os.environ.get("DATACLOUD_LOCAL", ROOT / "var/local")) / "endpoints.json"
+    endpoints = _root() / "endpoints.json"
     if not endpoints.exists():
         message = f"{endpoints} is not there: start the system with `make run` first"
         raise NotStarted(message)
@@ -65,14 +66,14 @@ def print_token(officer: str) -> None:
 
 def up() -> None:
     """Start, run the sample, stay; stop everything on the way out."""
-    root = Path(os.environ.get("DATACLOUD_LOCAL", ROOT / "var" / "local"))
+    root = _root()
     root.mkdir(parents=True, exist_ok=True)
     lock = _lock(root)
     if _wanted("FRESH"):
         remove(root)
     say("starting; the first time downloads Kafka (44 MB)")
     stopping = _stop_on_signals()
-    places = find_places()
+    places = find_places(root, _first_port())
     stack = LocalStack(places, say, os.environ.get("CLOCK_SHIFT", ""))
     try:
         stack.start()
@@ -85,6 +86,14 @@ def up() -> None:
         say("stopping")
         stack.stop()
         lock.close()
+
+
+def _first_port() -> int | None:
+    wanted = os.environ.get("PORTS", "")
+    if wanted and not (wanted.isdecimal() and int(wanted) in FIRST_PORTS):
+        message = f"PORTS={wanted}: name the first of the ports, such as PORTS=18000"
+        raise NotStarted(message)
+    return int(wanted) if wanted else None
 
 
 def _stop_on_signals() -> threading.Event:
@@ -128,6 +137,10 @@ def _print_addresses(places: Places, stack: LocalStack) -> None:
     say(f"mailbox         {places.mailbox}")
     say(f"logs            {places.root / 'log'}")
     say(f"all of it       {places.endpoints}")
+
+
+def _root() -> Path:
+    return Path(os.environ.get("DATACLOUD_LOCAL", ROOT / "var" / "local"))
 
 
 def _lock(root: Path) -> TextIO:

@@ -1,14 +1,13 @@
 """Where the local system keeps its things and on which ports it listens: both survive a restart."""
 
 import json
-import os
 import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.children import free_port, require_free
-from shared.operations.stack import ROOT, SERVICES
+from shared.operations.stack import SERVICES
 
 SERVERS = ("front_door", "identity", "cloud_platform", "smtp", "kafka", "postgres")
 
@@ -47,22 +46,21 @@ class Places:
         return f"http://127.0.0.1:{self.ports[name]}"
 
 
-def find_places() -> Places:
-    """Ports of the last run where they are still free, those from PORTS on if it is set, else any free ones."""
-    root = Path(os.environ.get("DATACLOUD_LOCAL", ROOT / "var" / "local"))
+def find_places(root: Path, first_port: int | None = None) -> Places:
+    """Ports from `first_port` on if it is given, else those of the last run where they are free, else any free ones."""
     for part in ("log", "mail", "letters", "secrets"):
         (root / part).mkdir(parents=True, exist_ok=True)
     (root / "secrets").chmod(0o700)
-    places = Places(root, _ports(root / "ports.json"))
+    places = Places(root, _ports(root / "ports.json", first_port))
     _secret(places.tracking_keys, f"1:{secrets.token_hex(32)}\n")
     _secret(places.platform_token, secrets.token_urlsafe(32))
     return places
 
 
-def _ports(remembered: Path) -> dict[str, int]:
+def _ports(remembered: Path, first_port: int | None) -> dict[str, int]:
     names = (*SERVERS, *SERVICES)
-    if base := os.environ.get("PORTS"):
-        ports = {name: int(base) + place for place, name in enumerate(names)}
+    if first_port is not None:
+        ports = {name: first_port + place for place, name in enumerate(names)}
         for name, port in ports.items():
             require_free(port, name)
     else:

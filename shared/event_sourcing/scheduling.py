@@ -54,11 +54,11 @@ class Due:
     claimed_at: datetime
 
     def context(self, actor: str) -> Context:
-        """What follows from this work belongs to the correlation of the event that scheduled it."""
+        """What follows from this work was caused by the event that scheduled it, and belongs to its correlation."""
         return Context(
             actor,
             UUID(self.metadata["correlation_id"]),
-            None,
+            UUID(self.metadata["causation_id"]),
             self.metadata.get("traceparent"),
         )
 

@@ -191,10 +191,11 @@ class Stream(Generic[S]):
     published: int = 0
     hash: bytes = GENESIS
     marks: Mapping[str, str] = field(default_factory=dict)
+    correlation_id: UUID | None = None
 
 
 _LOAD = """
-select stream_id, version, type, body, published, hash{metadata}
+select stream_id, version, type, body, published, hash
 from events where stream_id = any($1::text[]) order by stream_id, version
 """
 
@@ -206,7 +207,7 @@ async def load(
     stream_ids: Sequence[str],
 ) -> dict[str, Stream[S]]:
     """Every named stream, folded; one query. A stream nobody has written to is at version 0."""
-    records = await connection.fetch(_LOAD.format(metadata=""), stream_ids)
+    records = await connection.fetch(_LOAD, stream_ids)
     return fold(definition, codec, stream_ids, records)
 
 
@@ -216,17 +217,21 @@ def fold(
     stream_ids: Iterable[str],
     records: Iterable[asyncpg.Record],
 ) -> dict[str, Stream[S]]:
-    """Fold records ordered by stream and version. Idempotency marks are read where metadata was selected."""
+    """Fold records ordered by stream and version. Where metadata was selected, marks and correlation are read."""
     evolve = definition.decider.evolve
     states: dict[str, S] = {stream_id: definition.decider.initial() for stream_id in stream_ids}
     last: dict[str, asyncpg.Record] = {}
     marks: dict[str, dict[str, str]] = {}
+    correlations: dict[str, UUID] = {}
     for record in records:
         stream_id = record["stream_id"]
         states[stream_id] = evolve(states[stream_id], codec.decode(record["type"], record["body"]))
         last[stream_id] = record
-        if "metadata" in record and (mark := orjson.loads(record["metadata"]).get("idempotency")):
-            marks.setdefault(stream_id, {})[mark["key"]] = mark["body"]
+        if metadata := record.get("metadata"):
+            said = orjson.loads(metadata)
+            correlations.setdefault(stream_id, UUID(said["correlation_id"]))
+            if mark := said.get("idempotency"):
+                marks.setdefault(stream_id, {})[mark["key"]] = mark["body"]
     return {
         stream_id: Stream(
             stream_id,
@@ -235,6 +240,7 @@ def fold(
             last[stream_id]["published"],
             last[stream_id]["hash"],
             marks.get(stream_id, {}),
+            correlations.get(stream_id),
         )
         if stream_id in last
         else Stream(stream_id, state)

@@ -168,6 +168,10 @@ class UnitOfWork(Generic[C, S, E]):
             if body != work.idempotency.body:
                 raise KeyReused
             return Handled(stream.state, (), given.at, repeated=True), Changes()
+        if (
+            stream.correlation_id
+        ):  # what is done to a case belongs to the conversation that opened it
+            context = replace(context, correlation_id=stream.correlation_id)
         advance = self.advance(stream, work.command(given), context, given.at, work.idempotency)
         if advance.events:
             advance.changes.add_rows(work.rows)
@@ -192,10 +196,10 @@ class UnitOfWork(Generic[C, S, E]):
             ctes.append(_TAKE_NUMBER)
             given.append("(select last from n) as number, (select year from n) as year")
             args += [work.number_series, self.definition.zone]
-        metadata = ", e.metadata" if work.idempotency else ""
+        metadata = "e.metadata" if work.idempotency else "case e.version when 1 then e.metadata end"
         records = await connection.fetch(
             f"with {', '.join(ctes)} select {', '.join(given)}, e.stream_id, e.version, e.type, e.body,"  # noqa: S608 - fixed fragments
-            f" e.published, e.hash{metadata}"
+            f" e.published, e.hash, {metadata} as metadata"
             " from t left join events e on e.stream_id = $1 order by e.version",
             *args,
         )
@@ -221,12 +225,12 @@ class UnitOfWork(Generic[C, S, E]):
         events = self.definition.decider.decide(command, stream.state)
         changes = Changes()
         for event in events:
-            metadata = as_json(_metadata(context, at, idempotency))
+            metadata = _metadata(context, at, idempotency)
             stream = self._record(stream, event, metadata, at, changes)
         return Advance(stream, events, changes)
 
     def _record(
-        self, stream: Stream[S], event: E, metadata: bytes, at: datetime, changes: Changes
+        self, stream: Stream[S], event: E, about: dict[str, Any], at: datetime, changes: Changes
     ) -> Stream[S]:
         definition, stream_id, version = self.definition, stream.stream_id, stream.version + 1
         state = definition.decider.evolve(stream.state, event)
@@ -236,7 +240,7 @@ class UnitOfWork(Generic[C, S, E]):
             raise ValueError(message)
         published = stream.published + (1 if said else 0)
         name, body = self.codec.encode(event)
-        event_id = uuid4()
+        event_id, metadata = uuid4(), as_json(about)
         fact_type, fact = (said.type, said.value) if said else (None, None)
         hashed = (
             stream_id.encode(),
@@ -258,15 +262,18 @@ class UnitOfWork(Generic[C, S, E]):
         if said:
             changes.outbox.append(Pointer(said.topic, stream_id, "event", version))
         changes.add_rows(definition.rows(Recorded(event, stream_id, version, at), state))
+        follows = as_json({**about, "causation_id": event_id, "idempotency": None})
         for due in definition.due(event, state):
             changes.due[(stream_id, due.name)] = (
-                DueRow(stream_id, due.name, due.kind, due.due_at, as_json(due.payload), metadata)
+                DueRow(stream_id, due.name, due.kind, due.due_at, as_json(due.payload), follows)
                 if isinstance(due, SetDue)
                 else None
             )
         for name_held in definition.reserve(event, state):
             changes.reserved[(name_held.name, stream_id)] = isinstance(name_held, Reserve)
-        return Stream(stream_id, state, version, published, link, stream.marks)
+        return Stream(
+            stream_id, state, version, published, link, stream.marks, stream.correlation_id
+        )
 
 
 _TAKE_NUMBER = """n as (

@@ -202,7 +202,7 @@ def _record(service: str, row: asyncpg.Record) -> tuple[list[tuple[str, bytes]],
     if row["text"] is None:
         return headers, None
     text = {"text_id": row["key"], "person_id": row["text_of"], "body": row["text"]}
-    return headers, orjson.dumps(text)
+    return headers, orjson.dumps(text, default=str)  # asyncpg's UUID is a class of its own
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -31,6 +31,7 @@ _LIBRARY_LEVELS = {
     "httpcore2": logging.WARNING,
     "python_multipart": logging.ERROR,  # warns of every malformed upload and quotes it
 }
+_TRIES_AGAIN = "aiokafka"  # calls an error what it then does again; what it gives up, it raises
 _LEVEL_NAMES = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
 
@@ -114,7 +115,8 @@ class _ToStructlog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            level = min(50, max(10, record.levelno // 10 * 10))
+            most = logging.WARNING if record.name.startswith(_TRIES_AGAIN) else logging.CRITICAL
+            level = min(most, max(10, record.levelno // 10 * 10))
             write = getattr(structlog.get_logger(record.name), _LEVEL_NAMES[level])
             write("library_message", message=record.getMessage(), exc_info=record.exc_info)
         except Exception:  # noqa: BLE001 - logging must never be the reason why work fails

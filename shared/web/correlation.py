@@ -18,20 +18,20 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """`correlation_id`: the caller's if it sent a UUID, else ours. `traceparent` as it came."""
+    """The caller's correlation id if it sent a UUID, and its traceparent (W3C Trace Context); else ours."""
 
     correlation_id: UUID
-    traceparent: str | None
+    traceparent: str
 
 
 def begin_trace(scope: Scope) -> Trace:
     """Read the headers once and remember the answer in the scope."""
     headers = Headers(scope=scope)
     sent, traceparent = headers.get(CORRELATION_HEADER, ""), headers.get("traceparent", "")
-    trace = Trace(
-        UUID(sent) if _UUID.fullmatch(sent) else uuid4(),
-        traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
-    )
+    correlation_id = UUID(sent) if _UUID.fullmatch(sent) else uuid4()
+    if not _TRACEPARENT.fullmatch(traceparent):
+        traceparent = f"00-{uuid4().hex}-{uuid4().hex[-16:]}-00"
+    trace = Trace(correlation_id, traceparent)
     scope[_SCOPE_KEY] = trace
     return trace
 
@@ -43,6 +43,6 @@ def trace_of(connection: HTTPConnection) -> Trace:
 
 
 def context_of(connection: HTTPConnection, actor: str) -> Context:
-    """For the unit of work. `actor` is an officer's id, or `public`; never a name."""
+    """For the unit of work, caused by this request. `actor` is an officer's id, or `public`; never a name."""
     trace = trace_of(connection)
-    return Context(actor, trace.correlation_id, None, trace.traceparent)
+    return Context(actor, trace.correlation_id, trace.correlation_id, trace.traceparent)

@@ -39,11 +39,30 @@ class System:
         found: dict[str, Any] = json.loads((self.root / "endpoints.json").read_text("utf-8"))
         return found
 
-    def kill(self, *names: str) -> None:
-        """As the kernel would: no warning, no last words."""
-        pids = self.endpoints["pids"]
+    async def kill(self, *names: str) -> None:
+        """As the kernel would: no warning, no last words. One that is down already is killed when it is up again."""
         for name in names:
-            os.kill(pids[name], signal.SIGKILL)
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not self._killed(name):  # noqa: ASYNC110 - a process tells nobody
+                    await asyncio.sleep(0.1)
+
+    def _killed(self, name: str) -> bool:
+        try:
+            os.kill(self.endpoints["pids"][name], signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def counted(self, service: str, metric: str, label: str) -> float:
+        """The sum of a service's samples of this metric that have this label."""
+        address = self.endpoints["metrics"][service]
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - loopback, ours
+            lines = answer.read().decode().splitlines()
+        return sum(
+            float(line.split()[-1])
+            for line in lines
+            if line.startswith(metric + "{") and label in line
+        )
 
     def token(self, officer: str) -> str:
         return access_token(self.endpoints["identity"], officer)
@@ -154,7 +173,7 @@ class People:
         return await self.patiently(
             "POST",
             f"/api/reviews/{request_id}/decision",
-            headers=self.officer("reviewer"),
+            headers=self.officer("reviewer") | {"Idempotency-Key": str(uuid4())},
             json={"outcome": outcome, "reason": reason, "seen_version": case["version"]},
         )
 

@@ -1,6 +1,6 @@
 """Servers shared by all tests that need them; each is started when the first test asks for it."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -11,6 +11,7 @@ from tests.support.servers import (
     embedded_databases,
     embedded_kafka,
 )
+from tests.support.system import People, System, people, running_system
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,3 +42,17 @@ def kafka(
     else:
         with embedded_kafka(tmp_path_factory.mktemp("kafka")) as bootstrap:
             yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system, as `make run` starts it."""
+    with running_system(tmp_path_factory.mktemp("system")) as running:
+        yield running
+
+
+@pytest.fixture
+async def everybody(system: System) -> AsyncIterator[People]:
+    """Those who use it, at the front door."""
+    async with people(system) as present:
+        yield present

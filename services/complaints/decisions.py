@@ -7,6 +7,7 @@ from services.complaints.commands import BreachDeadline, Command, FileComplaint
 from services.complaints.events import ComplaintFiled, DeadlineBreached, DeadlineSet, Event
 from services.complaints.state import NotFiled, State
 from shared.event_sourcing.outcomes import Refused
+from shared.working_time.days import WorkingTimeError
 
 
 def decide(command: Command, state: State) -> Sequence[Event]:
@@ -27,7 +28,10 @@ def file(command: FileComplaint, state: State) -> Sequence[Event]:
     if command.received_at is not None and command.received_at > command.at:
         raise Refused("received_in_future")
     received_at = command.received_at or command.at
-    due = command.clock.calendar.due(received_at, command.clock.limit)
+    try:
+        due = command.clock.calendar.due(received_at, command.clock.limit)
+    except WorkingTimeError as error:
+        raise Refused("outside_calendar") from error
     return [
         ComplaintFiled(
             command.complaint_id,

@@ -37,6 +37,7 @@ from services.intake.events import (
 )
 from services.intake.state import Closed, NotSubmitted, Open, Request, Returned, State, evolve
 from shared.event_sourcing.outcomes import Refused
+from shared.working_time.days import WorkingTimeError
 
 
 def decide(command: Command, state: State) -> Sequence[Event]:
@@ -198,7 +199,10 @@ def _received(received_at: datetime | None, at: datetime) -> datetime:
 
 
 def _deadline(clock: Clock, cycle: int, received_at: datetime) -> DeadlineSet:
-    due = clock.calendar.due(received_at, clock.limit)
+    try:
+        due = clock.calendar.due(received_at, clock.limit)
+    except WorkingTimeError as error:
+        raise Refused("outside_calendar") from error
     return DeadlineSet(cycle, due.due_on, due.breach_at, due.provisional, clock.calendar_version)
 
 

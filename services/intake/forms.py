@@ -6,13 +6,13 @@ from typing import Annotated, Literal, Self
 from uuid import uuid4
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from services.intake import views
 from services.intake.commands import Papers, RequestKind
 from shared.contracts.topics import PEOPLE
 from shared.people.persons import Person, Personal, letter_row, person_row
 from shared.service_standard.agencies import Agency, agencies
+from shared.web.field_messages import refuse_value
 from shared.web.fields import (
     AwareInstant,
     Day,
@@ -68,7 +68,7 @@ class AdministratorForm(RequestBody):
     @model_validator(mode="after")
     def _person_has_nip(self) -> Self:
         if self.kind == "person" and self.nip is None:
-            raise PydanticCustomError("nip_missing", "NIP wajib diisi untuk perorangan.")
+            refuse_value("nip_missing", "NIP wajib diisi untuk perorangan.", "nip")
         return self
 
 

@@ -68,6 +68,9 @@ SHARED_REFUSALS: Mapping[str, Refusal] = {
     "received_in_future": Refusal(
         422, INVALID_INPUT[0], "Waktu diterima tidak boleh di masa depan.", field="received_at"
     ),
+    "outside_calendar": Refusal(
+        422, INVALID_INPUT[0], "Kalender kerja tidak memuat tanggal ini.", field="received_at"
+    ),
 }
 
 _STATUSES: Mapping[int, tuple[str, str, str]] = {

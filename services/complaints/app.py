@@ -9,7 +9,7 @@ from services.complaints.events import Event
 from services.complaints.forms import REFUSALS
 from services.complaints.settings import Settings
 from services.complaints.state import State
-from services.complaints.web import Register, routes
+from services.complaints.web import Register, pages, routes
 from shared.contracts.topics import topics_of
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Deadlines, Due
@@ -45,7 +45,8 @@ async def build() -> AsyncIterator[Running]:
         register = Register(unit, keys, load_standard(), calendars)
         messaging = Messaging(settings, unit, [], topics_of(SERVICE))
         deadlines = Deadlines(unit, schedule.DEADLINE, _breach)
-        app = service_app(settings, pool, [routes(register)], identity, REFUSALS, messaging)
+        routers = [routes(register), pages(register)]
+        app = service_app(settings, pool, routers, identity, REFUSALS, messaging)
         yield Running(
             SERVICE, app, settings, {**messaging.background(), "deadlines": deadlines.run}
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request
@@ -20,6 +21,7 @@ from shared.web.correlation import context_of
 from shared.web.headers import RequiredIdempotencyKey, SentTrackingCode
 from shared.web.json_body import read_json
 from shared.web.limits import filing_limit
+from shared.web.pages import Pages, status_routes
 from shared.web.problems import not_found, problem
 from shared.web.sign_in import Officer, OptionalOfficer, Role
 from shared.web.tracking import TrackingKeys
@@ -43,6 +45,19 @@ class Register:
         limit = shortest if category is None else limits[category]
         version = given.calendar_version
         return Clock(self.standard.number, limit, self.calendars[version], version)
+
+
+WORDS = {
+    "complaint": "pengaduan",
+    "filed": "terdaftar, menunggu penanganan",
+    "deadline_breached": "batas waktu terlampaui",
+}
+
+
+def pages(register: Register) -> APIRouter:
+    """The page where a complainant follows the complaint."""
+    find = partial(views.find_complaint, register.unit.pool)
+    return status_routes(Pages(), register.keys, "complaint", find, WORDS)
 
 
 def routes(register: Register) -> APIRouter:

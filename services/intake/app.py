@@ -18,7 +18,7 @@ from services.intake.events import Event
 from services.intake.forms import REFUSALS
 from services.intake.settings import Settings
 from services.intake.state import State
-from services.intake.web import Desk, routes
+from services.intake.web import api, pages
 from shared.contracts.topics import ACCOUNTS, NOTIFICATIONS, REVIEW_TEXTS, REVIEWS, topics_of
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Deadlines, Due
@@ -58,7 +58,7 @@ async def build() -> AsyncIterator[Running]:
         LetterChecker() as letters,
     ):
         unit = UnitOfWork(pool, DEFINITION)
-        desk = Desk(
+        desk = api.Desk(
             unit,
             TrackingKeys.read(settings.secret_file),
             letters,
@@ -72,7 +72,9 @@ async def build() -> AsyncIterator[Running]:
         texts = Copies(pool, "intake.review-texts", [REVIEW_TEXTS.name])
         messaging = Messaging(settings, unit, [progress, texts], topics_of(SERVICE))
         deadlines = Deadlines(unit, schedule.DEADLINE, _breach)
-        app = service_app(settings, pool, [routes(desk)], identity, REFUSALS, messaging)
+        app = service_app(
+            settings, pool, [api.routes(desk), pages.routes(desk)], identity, REFUSALS, messaging
+        )
         yield Running(
             SERVICE, app, settings, {**messaging.background(), "deadlines": deadlines.run}
         )

@@ -1,0 +1,1 @@
+"""HTTP in: the API, and the pages (bare for now)."""

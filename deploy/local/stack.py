@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.children import listens, spawn, wait_until
+from deploy.local.identity import OFFICERS
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.places import Places
 from deploy.local.postgres import EmbeddedPostgres
@@ -20,7 +21,7 @@ from shared.messaging import topics_admin
 from shared.operations.stack import ROOT, SERVICES
 
 SERVICE_START_SECONDS_MAX = 60.0
-ROLES = ("front-desk", "reviewer", "complaint-officer", "head", "operator")
+ROLES = tuple(OFFICERS)
 
 
 class LocalStack:

@@ -144,6 +144,7 @@ async def _supervise(running: Running, stop: asyncio.Event) -> int:
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=HTTP_DRAIN_SECONDS,
         server_header=False,
         ws="none",

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.kafka import EmbeddedKafka
@@ -175,11 +175,13 @@ async def everything_there_is(system: System) -> dict[str, object]:
     return found | {"facts": sorted(facts), "mails": mails, "accounts": accounts}
 
 
-async def groups_of(system: System) -> list[str]:
+async def groups_of(system: System) -> dict[str, list[TopicPartition]]:
+    """Every consumer group and the partitions it has read from."""
     admin = AIOKafkaAdminClient(bootstrap_servers=system.endpoints["kafka"])
     await admin.start()
     try:
-        return sorted(name for name, *_ in await admin.list_consumer_groups())
+        names = [name for name, *_ in await admin.list_consumer_groups()]
+        return {name: [*await admin.list_consumer_group_offsets(name)] for name in names}
     finally:
         await admin.close()
 
@@ -217,30 +219,26 @@ async def _unsaid(system: System) -> int:
     return unsaid
 
 
-async def reset(root: Path, groups: Sequence[str]) -> None:
+async def reset(root: Path, groups: dict[str, list[TopicPartition]]) -> None:
     """As an operator would with Kafka's own tools, while nobody is a member."""
     server = EmbeddedKafka(root / "kafka", find_places(root).ports["kafka"])
     await asyncio.to_thread(server.start)
     try:
-        assert sum([await _to_the_beginning(server.bootstrap, group) for group in groups]) > 0
+        for name, places in groups.items():
+            if places:
+                await _to_the_beginning(server.bootstrap, name, places)
     finally:
         await asyncio.to_thread(server.stop)
 
 
-async def _to_the_beginning(bootstrap: str, group: str) -> int:
-    """Answers how many partitions the group had read from."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _to_the_beginning(bootstrap: str, group: str, places: list[TopicPartition]) -> None:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False
     )
-    await admin.start()
     await consumer.start()
     try:
-        places = [*await admin.list_consumer_group_offsets(group)]
-        if places:
-            consumer.assign(places)
-            await consumer.commit(dict.fromkeys(places, 0))
-        return len(places)
+        consumer.assign(places)
+        await consumer.commit(dict.fromkeys(places, 0))
+        assert {await consumer.committed(place) for place in places} == {0}
     finally:
         await consumer.stop()
-        await admin.close()

@@ -30,7 +30,7 @@ test: $(INSTALLED) ## all tests of ten minutes and less, on real Kafka and Postg
 test-all: $(INSTALLED) ## every test there is, and the coverage of the pure files
 	mkdir -p var/coverage
 	$(BIN)/pytest --cov --cov-report= $(UNIT)
-	$(BIN)/coverage report --include='$(PURE)' --show-missing --skip-covered
+	$(BIN)/coverage report --include='$(PURE)' --show-missing --skip-covered --fail-under=100
 	$(BIN)/pytest $(UNIT:%=--ignore=%)
 
 check: $(INSTALLED) ## form, types, imports and the shape of the services, in less than a minute

@@ -25,7 +25,7 @@ _LIBRARY_LEVELS = {
     "uvicorn.access": logging.CRITICAL,  # ours has the route, not the address
     "uvicorn": logging.WARNING,
     "aiokafka": logging.WARNING,
-    "faststream": logging.WARNING,
+    "faststream": logging.ERROR,  # warns at each start that it creates no topics: so it shall be
     "asyncio": logging.WARNING,
     "httpx2": logging.WARNING,
     "httpcore2": logging.WARNING,

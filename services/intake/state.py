@@ -155,7 +155,10 @@ def _learn(request: Request, event: Event) -> Request:
         case DeadlineBreachRevoked():
             return replace(_end_clock(request, "revoked"), breaches=request.breaches - 1)
         case ReviewNoted():
-            return replace(request, approved=event.outcome == "approved", text_id=event.text_id)
+            text_id = (
+                event.text_id or request.text_id
+            )  # an approval heard late has no reason of its own
+            return replace(request, approved=event.outcome == "approved", text_id=text_id)
         case ActivationNoted():
             return replace(request, activation="active")
         case ActivationFailureNoted():

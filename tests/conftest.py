@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def databases(
+def shared_databases(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Databases]:
     """A real PostgreSQL."""
@@ -29,6 +29,12 @@ def databases(
     else:
         with embedded_databases(tmp_path_factory.mktemp("postgres")) as server:
             yield server
+
+
+@pytest.fixture(scope="session")
+def databases(shared_databases: Databases) -> Databases:
+    """The PostgreSQL of all tests that do not care which one it is."""
+    return shared_databases
 
 
 @pytest.fixture(scope="session")

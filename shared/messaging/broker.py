@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -9,6 +10,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+from shared.messaging.reading import RecordReader
 
 Records = tuple[ConsumerRecord, ...]
 
@@ -47,6 +50,14 @@ def make_broker(bootstrap: str, client_id: str) -> KafkaBroker:
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         description=None,
     )
+
+
+async def connect(broker: KafkaBroker) -> None:
+    """FastStream makes its consumers with a builder; ours makes consumers that no record can stop."""
+    builder = await broker.connect()
+    if not isinstance(builder, partial):
+        raise TypeError(type(builder).__name__)
+    broker.config.broker_config.builder = partial(RecordReader, **builder.keywords)
 
 
 def subscribe(

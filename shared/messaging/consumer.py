@@ -99,6 +99,7 @@ class Consumer:
         for takes in self._subscriptions:
             await self._patiently(takes.name, takes.sweep)
         try:
+            await options.connect(broker)
             await broker.start()
             self.state = "consuming"
             await self._watch(feeds)

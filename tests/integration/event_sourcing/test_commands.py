@@ -95,6 +95,19 @@ async def test_a_register_has_no_gap_whatever_is_refused_in_between(unit: Ledger
     assert sorted(given) == [f"{year}-{number:06d}" for number in range(1, 41)]
 
 
+async def test_a_filing_that_was_made_before_or_that_comes_to_nothing_takes_no_number(
+    unit: Ledger,
+) -> None:
+    again = replace(numbered("s"), idempotency=Idempotency("k", "b"))
+    pointless = Work("p", lambda _: Do(()), number_series="DC")
+    assert [await outcome(unit, each) for each in (again, again, pointless)] == [
+        "done",
+        "repeated",
+        "done",
+    ]
+    assert (await unit.handle(numbered("t"), context())).state[0].endswith("-000002")
+
+
 async def test_a_number_whose_filing_loses_its_connection_is_given_to_the_next(
     unit: Ledger,
 ) -> None:

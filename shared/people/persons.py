@@ -6,11 +6,11 @@ Promise P10: events, facts and views hold only `person_id`, `text_id`, `letter_i
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.event_sourcing.database import Connection, Pool
 from shared.event_sourcing.store import Pointer, Upsert
@@ -40,7 +40,8 @@ class Text(BaseModel):
 
     text_id: UUID
     person_id: UUID | None = None
-    body: str
+    body: Annotated[str, Field(pattern=r"^[^\x00]*$")]
+    """No NUL: PostgreSQL's text cannot hold one."""
 
 
 @dataclass(frozen=True, slots=True)

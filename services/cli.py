@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import typer
+from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
@@ -125,7 +126,7 @@ def main() -> None:
     """Entry point: what an operator did wrong is one line, not a traceback."""
     try:
         app()
-    except (StackUnknown, ChangedMigration, OSError, asyncpg.PostgresError) as error:
+    except (StackUnknown, ChangedMigration, OSError, KafkaError, asyncpg.PostgresError) as error:
         typer.echo(f"datacloud: {error}", err=True)
         sys.exit(1)
 

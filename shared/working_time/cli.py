@@ -42,7 +42,7 @@ def due(  # noqa: PLR0913 - each option of a typer command is a parameter
         typer.Option(help="Direktori kalender lain, berisi <tahun>.toml dan hours.toml."),
     ] = None,
 ) -> None:
-    """Hitung batas waktu menurut kalender kerja. Contoh: datacloud due --received 2026-11-23T10:00+07:00 --limit 5wd."""
+    """Hitung batas waktu. Contoh: datacloud due --received 2026-11-23T10:00+07:00 --limit 1wd."""
     try:
         received_at = _instant(received)
         parsed = Limit.parse(limit)

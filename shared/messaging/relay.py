@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import orjson
@@ -27,6 +27,7 @@ from shared.operations import metrics
 from shared.operations.backoff import backoff
 
 ROWS_PER_ROUND = 500
+ROUNDS_READ_ON = 20
 POLL_SECONDS = 0.5
 ACK_SECONDS_MAX = 15.0
 LEADER_LOCK = 0x0DA7A_0001
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 _READ = """
 select o.position, o.topic, o.key, o.source, e.event_id, e.fact_type, e.fact, e.published, e.metadata,
        p.data as person, t.body as text, t.person_id as text_of
-from (select * from outbox order by position limit $1) as o
+from (select * from outbox where position > $2 order by position limit $1) as o
 left join events as e on o.source = 'event' and e.stream_id = o.key and e.version = o.ref
 left join persons as p on p.person_id = case when o.source = 'person' then o.key::uuid end
 left join texts as t on t.text_id = case when o.source = 'text' then o.key::uuid end
@@ -99,7 +100,7 @@ class Relay:
             log.info("relay_leads", service=self._service)
             while True:
                 self._wakeup.clear()
-                if await self._round(connection, producer):
+                if await self._say(connection, producer):
                     continue
                 try:
                     await asyncio.wait_for(self._wakeup.wait(), POLL_SECONDS)
@@ -109,16 +110,35 @@ class Relay:
             connection.terminate()
             await _stop(producer)
 
-    async def _round(self, connection: PlainConnection, producer: AIOKafkaProducer) -> bool:
-        """Say up to 500 rows; True if there may be more."""
-        rows = await connection.fetch(_READ, ROWS_PER_ROUND)
-        metrics.OUTBOX_DEPTH.labels(self._service).set(len(rows))
-        if not rows:
-            return False
-        chunks: dict[tuple[str, int], _Chunk] = {}
-        for row in rows:
-            await self._add(producer, chunks, row)
-        acks = await self._send(producer, chunks)
+    async def _say(self, connection: PlainConnection, producer: AIOKafkaProducer) -> bool:
+        """Say what is there, the next 500 rows being read while the last ones travel; True if there may be more.
+
+        Reading on behind a row is safe: a stream's rows commit in the order of their positions, because each needs
+        the one before it. What other streams commit late is found by the next reading from the start.
+        """
+        rows = await connection.fetch(_READ, ROWS_PER_ROUND, 0)
+        for _ in range(ROUNDS_READ_ON):
+            metrics.OUTBOX_DEPTH.labels(self._service).set(len(rows))
+            if not rows:
+                return False
+            chunks = await self._chunks(producer, rows)
+            acks, following = await asyncio.gather(
+                self._send(producer, chunks),
+                connection.fetch(_READ, ROWS_PER_ROUND, rows[-1]["position"]),
+            )
+            await self._settle(connection, chunks, acks)
+            if any(chunk.full for chunk in chunks.values()):
+                return True
+            rows = following
+        return True
+
+    async def _settle(
+        self,
+        connection: PlainConnection,
+        chunks: dict[tuple[str, int], _Chunk],
+        acks: dict[tuple[str, int], int],
+    ) -> None:
+        """Delete what the broker has; raises KafkaError when a partition did not take its chunk."""
         said = [(topic, partition, next_offset) for (topic, partition), next_offset in acks.items()]
         gone = [position for place in acks for position in chunks[place].positions]
         if said:
@@ -126,16 +146,27 @@ class Relay:
         if len(acks) < len(chunks):
             message = f"{len(chunks) - len(acks)} partitions did not acknowledge"
             raise KafkaError(message)
-        return True
 
-    async def _add(
+    async def _chunks(
+        self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
+    ) -> dict[tuple[str, int], _Chunk]:
+        partitions = {
+            topic: sorted(await producer.partitions_for(topic))
+            for topic in {row["topic"] for row in rows}
+        }
+        chunks: dict[tuple[str, int], _Chunk] = {}
+        for row in rows:
+            self._add(producer, chunks, row, partitions[row["topic"]])
+        return chunks
+
+    def _add(
         self,
         producer: AIOKafkaProducer,
         chunks: dict[tuple[str, int], _Chunk],
         row: asyncpg.Record,
+        partitions: list[int],
     ) -> None:
         key = row["key"].encode()
-        partitions = sorted(await producer.partitions_for(row["topic"]))
         place = (row["topic"], self._partitioner(key, partitions, partitions))
         chunk = chunks.get(place)
         if chunk is None:
@@ -181,8 +212,8 @@ def _record(service: str, row: asyncpg.Record) -> tuple[list[tuple[str, bytes]],
             time=datetime.fromisoformat(metadata["occurred_at"]),
             subject=row["key"],
             sequence=row["published"],
-            correlation_id=UUID(metadata["correlation_id"]),
-            causation_id=UUID(metadata["causation_id"]) if metadata["causation_id"] else None,
+            correlation_id=metadata["correlation_id"],
+            causation_id=metadata["causation_id"],
             traceparent=metadata["traceparent"],
         )
         return headers, row["fact"]

@@ -54,13 +54,15 @@ async def _store_and_messaging(
             return await open_now.enter_async_context(ledger(dsn, owner, size=size))
 
         first, second = await service(own, append.CONNECTIONS), await service(other, 10)
-        said, heard, quick = [await open_now.enter_async_context(bus(bootstrap)) for _ in range(3)]
+        said, floor, heard, quick = [
+            await open_now.enter_async_context(bus(bootstrap)) for _ in range(4)
+        ]
         owner_dsn = databases.dsn(own.rsplit("/", 1)[1], "complaints_owner")
         owner = await asyncpg.connect(owner_dsn)
         open_now.push_async_callback(owner.close)
         found = show(await append.rows(first, owner.execute))
         await owner.execute("truncate outbox, events, notes")
-        found += show(await relay.rows(first, own, said))
+        found += show(await relay.rows(first, own, said, floor))
         await owner.execute("truncate outbox, events, notes")
         found += show(await subscription.rows(first, heard, owner.execute))
         await owner.execute("truncate outbox, events, notes, marks, offsets")

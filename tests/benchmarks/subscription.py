@@ -88,14 +88,17 @@ async def _one_by_one(service: Ledger, bus: Bus, records: list[ConsumerRecord]) 
     """The first facts of streams, each in a transaction and with an offset commit of its own."""
     await _fresh(service)
     taking = bus.subscription(service)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bus.bootstrap, group_id=taking.name)
+    consumer = AIOKafkaConsumer(
+        bus.topic, bootstrap_servers=bus.bootstrap, group_id=taking.name, enable_auto_commit=False
+    )
     await consumer.start()
     try:
         began = time.perf_counter()
         for record in records:
             await taking.handle([receive(record)])
-            place = TopicPartition(record.topic, record.partition)
-            await consumer.commit({place: record.offset + 1})
+            await consumer.commit(
+                {TopicPartition(record.topic, record.partition): record.offset + 1}
+            )
         return len(records) / (time.perf_counter() - began)
     finally:
         await consumer.stop()

@@ -1,71 +1,61 @@
 """`save()`: all `Changes` of a transaction in one statement and one round trip.
 
 Two builders, because round trips cost most and arrays next: a text specialised to the few rows of a single
-command, and `unnest` arrays for a batch. The primary key (stream_id, version) is the check of the expected version.
+command, and arrays for a batch. The primary key (stream_id, version) is the check of the expected version.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from shared.event_sourcing.database import Connection
-from shared.event_sourcing.store import Changes, Delete, DueRow, EventRow, Upsert
+from shared.event_sourcing.store import Changes, Delete, DueRow, EventRow, Pointer, Upsert
 
 SINGLE_ROWS_MAX = 12
+SHAPES_KEPT_MAX = 512
 
-_EVENT_COLUMNS = ", ".join(column.name for column in fields(EventRow))
-_EVENT_TYPES = (
-    "text", "integer", "uuid", "text", "bytea", "bytea", "integer", "text", "bytea", "bytea",
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One data-modifying CTE but for its rows. Without `types` its arrays are told as JSON, typed by the table."""
+
+    table: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...] = ()
+    conflict: str = ""
+    deletes: bool = False
+
+
+def _part_of(table: str, row: type, types: tuple[str, ...], conflict: str = "") -> _Part:
+    return _Part(table, tuple(column.name for column in fields(row)), types, conflict)
+
+
+_EVENTS = _part_of(
+    "events", EventRow,
+    ("text", "integer", "uuid", "text", "bytea", "bytea", "integer", "text", "bytea", "bytea"),
 )  # fmt: skip
-_DUE_COLUMNS = ", ".join(column.name for column in fields(DueRow))
-_DUE_TYPES = ("text", "text", "text", "timestamptz", "bytea", "bytea")
-_DUE_AGAIN = """ on conflict (stream_id, name) do update set kind = excluded.kind, due_at = excluded.due_at,
-payload = excluded.payload, metadata = excluded.metadata, attempts = 0, lease_token = null, lease_until = null"""
+_OUTBOX = _part_of("outbox", Pointer, ("text", "text", "text", "bigint"))
+_DUE = _part_of(
+    "scheduled",
+    DueRow,
+    ("text", "text", "text", "timestamptz", "bytea", "bytea"),
+    " on conflict (stream_id, name) do update set kind = excluded.kind, due_at = excluded.due_at,"
+    " payload = excluded.payload, metadata = excluded.metadata, attempts = 0, lease_token = null, lease_until = null",
+)
+_CANCELLED = _Part("scheduled", ("stream_id", "name"), ("text", "text"), deletes=True)
+_FREED = _Part("reserved", ("name", "stream_id"), ("text", "text"), deletes=True)
+_TAKEN = _Part("reserved", ("name", "stream_id"), ("text", "text"))
 
-
-class _Statement:
-    """Data-modifying CTEs that become one statement; `arg` numbers the parameters."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.args: list[Any] = []
-
-    def arg(self, value: object, cast: str = "") -> str:
-        self.args.append(value)
-        return f"${len(self.args)}{cast}"
-
-    def values(self, rows: Iterable[Sequence[object]]) -> str:
-        return "values " + ", ".join(
-            "(" + ", ".join(self.arg(value) for value in row) + ")" for row in rows
-        )
-
-    def unnest(self, rows: Sequence[Sequence[object]], types: Sequence[str]) -> str:
-        arrays = zip(*rows, strict=True)
-        return (
-            "select * from unnest("  # noqa: S608 - numbered parameters alone
-            + ", ".join(
-                self.arg(list(array), f"::{kind}[]")
-                for array, kind in zip(arrays, types, strict=True)
-            )
-            + ")"
-        )
-
-    def records(self, table: str, columns: str, rows: Sequence[dict[str, object]]) -> str:
-        document = orjson.dumps(rows, default=_as_hex).decode()
-        return f"select {columns} from json_populate_recordset(null::{table}, {self.arg(document)})"  # noqa: S608 - names from our own code
-
-    def text(self) -> str:
-        ctes = ", ".join(f"c{number} as ({part})" for number, part in enumerate(self.parts))
-        return f"with {ctes} select 1"
-
-
-def _as_hex(value: object) -> str:
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    raise TypeError(type(value).__name__)
+_event_row, _pointer_row, _due_row = (
+    attrgetter(*part.columns) for part in (_EVENTS, _OUTBOX, _DUE)
+)
 
 
 async def save(connection: Connection, changes: Changes) -> None:
@@ -80,83 +70,112 @@ async def save(connection: Connection, changes: Changes) -> None:
 
 def build(changes: Changes) -> tuple[str, list[Any]]:
     """The statement and its parameters."""
-    count = (
-        len(changes.events) + len(changes.outbox) + len(changes.rows)
-        + len(changes.due) + len(changes.reserved)
-    )  # fmt: skip
-    statement = _Statement()
-    few = count <= SINGLE_ROWS_MAX
-    _reservations(statement, changes)
-    _insert(statement, "events", _EVENT_COLUMNS, _EVENT_TYPES, changes.events, few=few)
-    pointers = [
-        (pointer.topic, pointer.key, pointer.source, pointer.ref) for pointer in changes.outbox
-    ]
-    outbox_types = ("text", "text", "text", "bigint")
-    _insert(statement, "outbox", "topic, key, source, ref", outbox_types, pointers, few=few)
-    _view_rows(statement, changes.rows.values(), few=few)
-    due = [row for row in changes.due.values() if row is not None]
-    _insert(statement, "scheduled", _DUE_COLUMNS, _DUE_TYPES, due, few=few, conflict=_DUE_AGAIN)
-    cancelled = [key for key, row in changes.due.items() if row is None]
-    if cancelled:
-        pairs = statement.unnest(cancelled, ("text", "text"))
-        statement.parts.append(f"delete from scheduled where (stream_id, name) in ({pairs})")  # noqa: S608 - numbered parameters alone
-    return statement.text(), statement.args
+    parts = _parts(changes)
+    if sum(len(rows) for _, rows in parts) <= SINGLE_ROWS_MAX:
+        shape = tuple((part, len(rows)) for part, rows in parts)
+        return _for_few(shape), [value for _, rows in parts for row in rows for value in row]
+    args = [arg for part, rows in parts for arg in _arrays(part, rows)]
+    return _for_many(tuple(part for part, _ in parts)), args
 
 
-def _insert(  # noqa: PLR0913 - one place that knows how a table of ours is written
-    statement: _Statement,
-    table: str,
-    columns: str,
-    types: Sequence[str],
-    rows: Sequence[Any],
-    *,
-    few: bool,
-    conflict: str = "",
-) -> None:
-    if not rows:
-        return
-    tuples = [row if isinstance(row, tuple) else _fields_of(row) for row in rows]
-    source = statement.values(tuples) if few else statement.unnest(tuples, types)
-    statement.parts.append(f"insert into {table} ({columns}) {source}{conflict}")
-
-
-def _fields_of(row: EventRow | DueRow) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in row.__slots__)
-
-
-def _reservations(statement: _Statement, changes: Changes) -> None:
+def _parts(changes: Changes) -> list[tuple[_Part, Sequence[Row]]]:
+    """In the order of locks: names, then events; within names what is freed goes before what is taken."""
     freed = [key for key, taken in changes.reserved.items() if not taken]
-    taken = [key for key, held in changes.reserved.items() if held]
-    if freed:
-        pairs = statement.unnest(freed, ("text", "text"))
-        statement.parts.append(f"delete from reserved where (name, stream_id) in ({pairs})")  # noqa: S608 - numbered parameters alone
-    if taken:
-        source = statement.unnest(taken, ("text", "text"))
-        statement.parts.append(f"insert into reserved (name, stream_id) {source}")
+    held = [key for key, taken in changes.reserved.items() if taken]
+    due = [_due_row(row) for row in changes.due.values() if row is not None]
+    cancelled = [key for key, row in changes.due.items() if row is None]
+    parts: list[tuple[_Part, Sequence[Row]]] = [
+        (_FREED, freed),
+        (_TAKEN, held),
+        (_EVENTS, [_event_row(row) for row in changes.events]),
+        (_OUTBOX, [_pointer_row(row) for row in changes.outbox]),
+        *_view_rows(changes),
+        (_DUE, due),
+        (_CANCELLED, cancelled),
+    ]
+    return [(part, rows) for part, rows in parts if rows]
 
 
-def _view_rows(statement: _Statement, rows: Iterable[Upsert | Delete], *, few: bool) -> None:
-    groups: dict[tuple[type, str, tuple[str, ...]], list[Upsert | Delete]] = defaultdict(list)
-    for row in rows:
-        columns = (*row.key, *row.values) if isinstance(row, Upsert) else tuple(row.key)
-        groups[(type(row), row.table, columns)].append(row)
-    for (kind, table, columns), group in groups.items():
-        names = ", ".join(columns)
-        if kind is Upsert:
-            _upserts(statement, table, names, [row for row in group if isinstance(row, Upsert)], few=few)  # fmt: skip
+def _view_rows(changes: Changes) -> list[tuple[_Part, Sequence[Row]]]:
+    groups: dict[_Part, list[Row]] = defaultdict(list)
+    for row in changes.rows.values():
+        if isinstance(row, Upsert):
+            part = _upsert(row.table, tuple(row.key), tuple(row.values))
+            groups[part].append((*row.key.values(), *row.values.values()))
         else:
-            keys = statement.records(table, names, [dict(row.key) for row in group])
-            statement.parts.append(f"delete from {table} where ({names}) in ({keys})")  # noqa: S608 - names from our own code
+            groups[_delete(row)].append(tuple(row.key.values()))
+    return list(groups.items())
 
 
-def _upserts(
-    statement: _Statement, table: str, names: str, rows: Sequence[Upsert], *, few: bool
-) -> None:
-    if few:
-        source = statement.values([(*row.key.values(), *row.values.values()) for row in rows])
-    else:
-        source = statement.records(table, names, [{**row.key, **row.values} for row in rows])
-    keys = ", ".join(rows[0].key)
-    replaced = ", ".join(f"{name} = excluded.{name}" for name in rows[0].values)
+@lru_cache(SHAPES_KEPT_MAX)
+def _upsert(table: str, keys: tuple[str, ...], values: tuple[str, ...]) -> _Part:
+    replaced = ", ".join(f"{name} = excluded.{name}" for name in values)
     action = f"do update set {replaced}" if replaced else "do nothing"
-    statement.parts.append(f"insert into {table} ({names}) {source} on conflict ({keys}) {action}")
+    conflict = f" on conflict ({', '.join(keys)}) {action}"
+    return _Part(table, keys + values, conflict=conflict)
+
+
+def _delete(row: Delete) -> _Part:
+    return _Part(row.table, tuple(row.key), deletes=True)
+
+
+@lru_cache(SHAPES_KEPT_MAX)
+def _for_few(shape: tuple[tuple[_Part, int], ...]) -> str:
+    """Every value is a parameter of its own, typed by its column."""
+    texts, number = [], 0
+    for part, count in shape:
+        rows = []
+        for _ in range(count):
+            rows.append([f"${number + place}" for place in range(1, len(part.columns) + 1)])
+            number += len(part.columns)
+        texts.append(_deleting(part, rows) if part.deletes else _inserting(part, rows))
+    return _one_statement(texts)
+
+
+def _inserting(part: _Part, rows: list[list[str]]) -> str:
+    values = ", ".join(f"({', '.join(row)})" for row in rows)
+    return f"insert into {part.table} ({', '.join(part.columns)}) values {values}{part.conflict}"
+
+
+def _deleting(part: _Part, rows: list[list[str]]) -> str:
+    names = [
+        " and ".join(f"{name} = {arg}" for name, arg in zip(part.columns, row, strict=True))
+        for row in rows
+    ]
+    return f"delete from {part.table} where {' or '.join(names)}"  # noqa: S608 - names from our own code
+
+
+@lru_cache(SHAPES_KEPT_MAX)
+def _for_many(parts: tuple[_Part, ...]) -> str:
+    """One array per column, or one document per table."""
+    texts, number = [], 0
+    for part in parts:
+        columns = ", ".join(part.columns)
+        if part.types:
+            arrays = [f"${number + place}::{kind}[]" for place, kind in enumerate(part.types, 1)]
+            source = f"select * from unnest({', '.join(arrays)})"  # noqa: S608 - numbered parameters alone
+        else:
+            source = f"select {columns} from json_populate_recordset(null::{part.table}, ${number + 1})"  # noqa: S608 - names from our own code
+        number += len(part.types) or 1
+        if part.deletes:
+            texts.append(f"delete from {part.table} where ({columns}) in ({source})")  # noqa: S608 - likewise
+        else:
+            texts.append(f"insert into {part.table} ({columns}) {source}{part.conflict}")
+    return _one_statement(texts)
+
+
+def _arrays(part: _Part, rows: Sequence[Row]) -> list[Any]:
+    if part.types:
+        return [list(column) for column in zip(*rows, strict=True)]
+    documents = [dict(zip(part.columns, row, strict=True)) for row in rows]
+    return [orjson.dumps(documents, default=_as_hex).decode()]
+
+
+def _as_hex(value: object) -> str:
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    raise TypeError(type(value).__name__)
+
+
+def _one_statement(texts: list[str]) -> str:
+    return f"with {', '.join(f'c{place} as ({text})' for place, text in enumerate(texts))} select 1"

@@ -262,12 +262,9 @@ class UnitOfWork(Generic[C, S, E]):
         if said:
             changes.outbox.append(Pointer(said.topic, stream_id, "event", version))
         changes.add_rows(definition.rows(Recorded(event, stream_id, version, at), state))
-        follows = as_json({**about, "causation_id": event_id, "idempotency": None})
         for due in definition.due(event, state):
             changes.due[(stream_id, due.name)] = (
-                DueRow(stream_id, due.name, due.kind, due.due_at, as_json(due.payload), follows)
-                if isinstance(due, SetDue)
-                else None
+                _due_row(stream_id, due, about, event_id) if isinstance(due, SetDue) else None
             )
         for name_held in definition.reserve(event, state):
             changes.reserved[(name_held.name, stream_id)] = isinstance(name_held, Reserve)
@@ -295,6 +292,12 @@ class _Contended(Exception):  # noqa: N818 - carries the time of the first attem
     def __init__(self, at: datetime) -> None:
         super().__init__()
         self.at = at
+
+
+def _due_row(stream_id: str, due: SetDue, about: dict[str, Any], event_id: UUID) -> DueRow:
+    """What comes of the work follows from the event that scheduled it."""
+    follows = as_json({**about, "causation_id": event_id, "idempotency": None})
+    return DueRow(stream_id, due.name, due.kind, due.due_at, as_json(due.payload), follows)
 
 
 def _metadata(context: Context, at: datetime, idempotency: Idempotency | None) -> dict[str, Any]:

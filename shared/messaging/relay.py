@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 _READ = """
 select o.position, o.topic, o.key, o.source, e.event_id, e.fact_type, e.fact, e.published, e.metadata,
        p.data as person, t.body as text, t.person_id as text_of
-from (select * from outbox where position > $2 order by position limit $1) as o
+from (select * from outbox where not exists (select from unnest($2::bigint[]) as sent where sent = position)
+      order by position limit $1) as o
 left join events as e on o.source = 'event' and e.stream_id = o.key and e.version = o.ref
 left join persons as p on p.person_id = case when o.source = 'person' then o.key::uuid end
 left join texts as t on t.text_id = case when o.source = 'text' then o.key::uuid end
@@ -113,10 +114,10 @@ class Relay:
     async def _say(self, connection: PlainConnection, producer: AIOKafkaProducer) -> bool:
         """Say what is there, the next 500 rows being read while the last ones travel; True if there may be more.
 
-        Reading on behind a row is safe: a stream's rows commit in the order of their positions, because each needs
-        the one before it. What other streams commit late is found by the next reading from the start.
+        Each reading begins at the start and leaves out what travels: a row may commit after rows of higher positions,
+        and its stream's next row after that, so that reading on behind a position would overtake it.
         """
-        rows = await connection.fetch(_READ, ROWS_PER_ROUND, 0)
+        rows = await connection.fetch(_READ, ROWS_PER_ROUND, [])
         for _ in range(ROUNDS_READ_ON):
             metrics.OUTBOX_DEPTH.labels(self._service).set(len(rows))
             if not rows:
@@ -124,7 +125,7 @@ class Relay:
             chunks = await self._chunks(producer, rows)
             acks, following = await asyncio.gather(
                 self._send(producer, chunks),
-                connection.fetch(_READ, ROWS_PER_ROUND, rows[-1]["position"]),
+                connection.fetch(_READ, ROWS_PER_ROUND, [row["position"] for row in rows]),
             )
             await self._settle(connection, chunks, acks)
             if any(chunk.full for chunk in chunks.values()):

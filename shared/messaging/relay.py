@@ -15,7 +15,7 @@ import asyncpg
 import orjson
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -23,7 +23,6 @@ from shared.event_sourcing.database import PlainConnection, is_world_away
 from shared.event_sourcing.unit_of_work import Wakeups
 from shared.messaging import envelope
 from shared.messaging.broker import make_producer
-from shared.operations import metrics
 from shared.operations.backoff import backoff
 
 ROWS_PER_ROUND = 500
@@ -31,14 +30,21 @@ ROUNDS_READ_ON = 20
 POLL_SECONDS = 0.5
 ACK_SECONDS_MAX = 15.0
 LEADER_LOCK = 0x0DA7A_0001
+_SESSION = {
+    "timezone": "UTC",
+    # A leader asks twice a second; one that is frozen or cut off loses its lock when its session ends.
+    "idle_session_timeout": "30s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 
 log = structlog.get_logger(__name__)
 
 _READ = """
 select o.position, o.topic, o.key, o.source, e.event_id, e.fact_type, e.fact, e.published, e.metadata,
        p.data as person, t.body as text, t.person_id as text_of
-from (select * from outbox where not exists (select from unnest($2::bigint[]) as sent where sent = position)
-      order by position limit $1) as o
+from (select * from outbox where position > $3 or position <> all($2::bigint[]) order by position limit $1) as o
 left join events as e on o.source = 'event' and e.stream_id = o.key and e.version = o.ref
 left join persons as p on p.person_id = case when o.source = 'person' then o.key::uuid end
 left join texts as t on t.text_id = case when o.source = 'text' then o.key::uuid end
@@ -81,7 +87,7 @@ class Relay:
                 kafka = isinstance(error, KafkaError)
                 if not (kafka or is_world_away(error)):
                     raise
-                self.kafka_away = kafka or isinstance(error, TimeoutError)
+                self.kafka_away = kafka
                 log.warning("relay_waits", error=type(error).__name__, detail=str(error)[:200])
             if asyncio.get_running_loop().time() - started > 60:  # noqa: PLR2004 - a minute of work ends a row of failures
                 failures = 0
@@ -90,7 +96,7 @@ class Relay:
 
     async def _lead(self) -> None:
         connection = await asyncpg.connect(
-            self._dsn, timeout=5, command_timeout=30, server_settings={"timezone": "UTC"}
+            self._dsn, timeout=5, command_timeout=30, server_settings=_SESSION
         )
         producer = make_producer(self._bootstrap, f"{self._service}.relay")
         try:
@@ -117,15 +123,14 @@ class Relay:
         Each reading begins at the start and leaves out what travels: a row may commit after rows of higher positions,
         and its stream's next row after that, so that reading on behind a position would overtake it.
         """
-        rows = await connection.fetch(_READ, ROWS_PER_ROUND, [])
+        rows = await _read(connection, ())
         for _ in range(ROUNDS_READ_ON):
-            metrics.OUTBOX_DEPTH.labels(self._service).set(len(rows))
             if not rows:
                 return False
             chunks = await self._chunks(producer, rows)
             acks, following = await asyncio.gather(
                 self._send(producer, chunks),
-                connection.fetch(_READ, ROWS_PER_ROUND, [row["position"] for row in rows]),
+                _read(connection, rows),
             )
             await self._settle(connection, chunks, acks)
             if any(chunk.full for chunk in chunks.values()):
@@ -185,14 +190,19 @@ class Relay:
         self, producer: AIOKafkaProducer, chunks: dict[tuple[str, int], _Chunk]
     ) -> dict[tuple[str, int], int]:
         """The next offset of every partition that took its whole chunk."""
-        async with asyncio.timeout(ACK_SECONDS_MAX):
-            futures = {
-                (topic, partition): await producer.send_batch(
-                    chunk.builder, topic, partition=partition
+        try:
+            async with asyncio.timeout(ACK_SECONDS_MAX):
+                futures = {
+                    (topic, partition): await producer.send_batch(
+                        chunk.builder, topic, partition=partition
+                    )
+                    for (topic, partition), chunk in chunks.items()
+                }
+                results: Sequence[Any] = await asyncio.gather(
+                    *futures.values(), return_exceptions=True
                 )
-                for (topic, partition), chunk in chunks.items()
-            }
-            results: Sequence[Any] = await asyncio.gather(*futures.values(), return_exceptions=True)
+        except TimeoutError:
+            raise KafkaTimeoutError from None
         acks = {}
         for place, result in zip(futures, results, strict=True):
             if isinstance(result, BaseException):
@@ -200,6 +210,15 @@ class Relay:
             else:
                 acks[place] = result.offset + len(chunks[place].positions)
         return acks
+
+
+async def _read(
+    connection: PlainConnection, travelling: Sequence[asyncpg.Record]
+) -> Sequence[asyncpg.Record]:
+    """The first 500 rows but for those that travel, which are in order of their positions."""
+    positions = [row["position"] for row in travelling]
+    last = positions[-1] if positions else 0
+    return await connection.fetch(_READ, ROWS_PER_ROUND, positions, last)
 
 
 def _record(service: str, row: asyncpg.Record) -> tuple[list[tuple[str, bytes]], bytes | None]:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -12,12 +13,14 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from deploy.local.kafka import EmbeddedKafka
-from shared.event_sourcing.store import Published
+from shared.event_sourcing.append import save
+from shared.event_sourcing.store import Published, Stream
 from shared.event_sourcing.unit_of_work import Context, UnitOfWork, Work
 from shared.messaging.relay import Relay
 from shared.people.persons import Person, Text, person_row, text_row
 from tests.support.bus import Bus, bus
 from tests.support.ledger import DEFINITION, Do, Happened, History, Ledger, count, do, history
+from tests.support.requests import MONDAY
 
 TOLD = Happened("told", tell=True)
 
@@ -98,6 +101,33 @@ async def test_what_many_say_at_once_stands_in_the_order_of_each_stream(
         await emptied(unit)
         records = await topic.read(400)
     assert numbers(records) == {each: list(range(1, 21)) for each in streams}
+
+
+async def test_a_row_that_commits_late_is_not_overtaken_by_the_next_of_its_stream(
+    unit: Ledger, dsn: str, topic: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = speaking(unit, topic)
+    late = service.advance(Stream("s", ()), Do((TOLD,)), Context("tester", uuid4()), MONDAY)
+    async with unit.pool.acquire() as slow:
+        transaction = slow.transaction()
+        await transaction.start()
+        await save(slow, late.changes)
+        await do(service, "another", TOLD)
+        chunks = Relay._chunks  # noqa: SLF001 - the moment between two readings
+
+        async def meanwhile(self: Relay, *what: Any) -> Any:  # noqa: ANN401 - whatever it takes and gives
+            if not transaction_ended():
+                await transaction.commit()
+                await do(service, "s", TOLD)
+            return await chunks(self, *what)
+
+        def transaction_ended() -> bool:
+            return not slow.is_in_transaction()
+
+        monkeypatch.setattr(Relay, "_chunks", meanwhile)
+        async with relaying(service, dsn, topic.bootstrap):
+            await emptied(unit)
+    assert numbers(await topic.read(3)) == {"another": [1], "s": [1, 2]}
 
 
 async def test_of_two_relays_one_leads_and_the_other_takes_over(

@@ -79,7 +79,7 @@ def build(changes: Changes) -> tuple[str, list[Any]]:
 
 
 def _parts(changes: Changes) -> list[tuple[_Part, Sequence[Row]]]:
-    """In the order of locks: names, then events; within names what is freed goes before what is taken."""
+    """By table; events in order of their key, so that two appends to the same streams do not wait for each other."""
     freed = [key for key, taken in changes.reserved.items() if not taken]
     held = [key for key, taken in changes.reserved.items() if taken]
     due = [_due_row(row) for row in changes.due.values() if row is not None]
@@ -87,7 +87,7 @@ def _parts(changes: Changes) -> list[tuple[_Part, Sequence[Row]]]:
     parts: list[tuple[_Part, Sequence[Row]]] = [
         (_FREED, freed),
         (_TAKEN, held),
-        (_EVENTS, [_event_row(row) for row in changes.events]),
+        (_EVENTS, sorted(_event_row(row) for row in changes.events)),
         (_OUTBOX, [_pointer_row(row) for row in changes.outbox]),
         *_view_rows(changes),
         (_DUE, due),
@@ -134,7 +134,7 @@ def _for_few(shape: tuple[tuple[_Part, int], ...]) -> str:
 
 def _inserting(part: _Part, rows: list[list[str]]) -> str:
     values = ", ".join(f"({', '.join(row)})" for row in rows)
-    return f"insert into {part.table} ({', '.join(part.columns)}) values {values}{part.conflict}"
+    return f"insert into {part.table} ({', '.join(part.columns)}) values {values}{part.conflict}"  # noqa: S608 - names from our own code
 
 
 def _deleting(part: _Part, rows: list[list[str]]) -> str:
@@ -142,7 +142,7 @@ def _deleting(part: _Part, rows: list[list[str]]) -> str:
         " and ".join(f"{name} = {arg}" for name, arg in zip(part.columns, row, strict=True))
         for row in rows
     ]
-    return f"delete from {part.table} where {' or '.join(names)}"  # noqa: S608 - names from our own code
+    return f"delete from {part.table} where {' or '.join(names)}"  # noqa: S608 - likewise
 
 
 @lru_cache(SHAPES_KEPT_MAX)
@@ -155,7 +155,9 @@ def _for_many(parts: tuple[_Part, ...]) -> str:
             arrays = [f"${number + place}::{kind}[]" for place, kind in enumerate(part.types, 1)]
             source = f"select * from unnest({', '.join(arrays)})"  # noqa: S608 - numbered parameters alone
         else:
-            source = f"select {columns} from json_populate_recordset(null::{part.table}, ${number + 1})"  # noqa: S608 - names from our own code
+            source = (
+                f"select {columns} from json_populate_recordset(null::{part.table}, ${number + 1})"  # noqa: S608 - names from our own code
+            )
         number += len(part.types) or 1
         if part.deletes:
             texts.append(f"delete from {part.table} where ({columns}) in ({source})")  # noqa: S608 - likewise

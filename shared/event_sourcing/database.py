@@ -16,6 +16,8 @@ else:
 
 POOL_CONNECTIONS_MAX = 10
 _WORLD = ("08", "42", "53", "55", "57")
+_WORLD_STATES = ("25P03", "25006")
+"""Idle too long in a transaction; read-only, as a standby is after a failover."""
 _CONTENTION = "40"
 
 
@@ -58,18 +60,22 @@ def taken_constraint(error: BaseException) -> str | None:
 
 def is_contention(error: BaseException) -> bool:
     """Somebody was faster: load again and decide again. Deadlocks and serialisation failures are the same case."""
+    if isinstance(
+        error, asyncpg.InvalidCachedStatementError
+    ):  # a migration changed a table under us
+        return True
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_CONTENTION) or (
             taken_constraint(error) == "events_pkey"
         )
-    return isinstance(error, asyncpg.InvalidCachedStatementError)
+    return False
 
 
 def is_world_away(error: BaseException) -> bool:
     """The database is away, full, or not migrated: wait and try the same again, judge no record by it."""
     if isinstance(error, asyncpg.PostgresError):
         sqlstate = error.sqlstate or ""
-        return sqlstate == "25P03" or sqlstate.startswith(_WORLD)
+        return sqlstate in _WORLD_STATES or sqlstate.startswith(_WORLD)
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # a ValueError is bad input, found by the client
     # asyncpg says InternalClientError of a connection that was cut while it was being used again

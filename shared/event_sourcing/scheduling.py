@@ -34,6 +34,9 @@ DEADLINE_LEASE_SECONDS = 5
 DEADLINES_PER_ROUND = 500
 EFFECT_LEASE_SECONDS = 30
 EFFECT_SECONDS_MAX = 25
+STOP_SECONDS_MAX = 3
+NOT_RECORDED_SECONDS = 3600.0
+"""What was done but cannot be written is done again: seldom, since only another program can mend it."""
 BACKOFF_SECONDS_MAX = 60.0
 
 log = structlog.get_logger(__name__)
@@ -87,6 +90,12 @@ returning entry.stream_id, entry.name
 _AGAIN = """
 update scheduled set attempts = attempts + 1, due_at = datacloud_now() + $4 * interval '1 second',
     lease_token = null, lease_until = null
+where stream_id = $1 and name = $2 and lease_token = $3
+"""
+# A deadline keeps its legal instant, and its place before the later ones of its stream.
+_NOT_NOW = """
+update scheduled set attempts = attempts + 1, lease_token = null,
+    lease_until = datacloud_now() + $4 * interval '1 second'
 where stream_id = $1 and name = $2 and lease_token = $3
 """
 
@@ -189,7 +198,7 @@ class Deadlines(Generic[C, S, E]):
                 return
             log.exception("deadline_failed", name=claimed[0].name, stream=claimed[0].stream_id)
             metrics.EFFECTS.labels(self._kind, "failed").inc()
-            await _again(self._unit, claimed[0], _pause(claimed[0].attempts))
+            await _postpone(self._unit, _NOT_NOW, claimed[0], _pause(claimed[0].attempts))
 
 
 class Effects(Generic[C, S, E]):
@@ -215,10 +224,12 @@ class Effects(Generic[C, S, E]):
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Until cancelled; on the way out running effects are cancelled and come again after their lease."""
+        """Until cancelled; what runs then may end within three seconds, or comes again after its lease."""
         try:
             await _forever(self._unit, self._kind, self.round)
         finally:
+            if self._running:
+                await asyncio.wait(self._running, timeout=STOP_SECONDS_MAX)
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
@@ -240,14 +251,20 @@ class Effects(Generic[C, S, E]):
         self._unit.wakeups.of(self._kind).set()
 
     async def _do(self, due: Due) -> None:
+        """Whatever fails, the effect, which looks before it acts, comes again: after a pause, or after its lease."""
         try:
-            await self._try(due)
+            try:
+                await self._try(due)
+            except Exception as error:
+                if is_world_away(error):
+                    raise
+                log.exception("effect_not_recorded", name=due.name, stream=due.stream_id)
+                metrics.EFFECTS.labels(self._kind, "failed").inc()
+                await _postpone(self._unit, _AGAIN, due, NOT_RECORDED_SECONDS)
         except Exception as error:
             if not is_world_away(error):
-                log.exception("effect_not_recorded", name=due.name, stream=due.stream_id)
-            else:
-                log.warning("effect_waits_for_database", name=due.name)
-            # the lease ends by itself and the effect, which looks before it acts, comes again
+                raise
+            log.warning("effect_waits_for_database", name=due.name)
 
     async def _try(self, due: Due) -> None:
         unit = self._unit
@@ -281,15 +298,15 @@ class Effects(Generic[C, S, E]):
         if finally_ or (limit is not None and due.attempts + 1 >= limit):
             await complete(self._unit, [(due, self._gave_up(due, reason))], at_due_instant=False)
         else:
-            await _again(self._unit, due, after_seconds or _pause(due.attempts))
+            await _postpone(self._unit, _AGAIN, due, after_seconds or _pause(due.attempts))
 
 
 def _pause(attempts: int) -> float:
     return backoff(attempts, first=1.0, most=BACKOFF_SECONDS_MAX)
 
 
-async def _again(unit: UnitOfWork[C, S, E], due: Due, seconds: float) -> None:
-    await unit.pool.execute(_AGAIN, due.stream_id, due.name, due.token, seconds)
+async def _postpone(unit: UnitOfWork[C, S, E], how: str, due: Due, seconds: float) -> None:
+    await unit.pool.execute(how, due.stream_id, due.name, due.token, seconds)
 
 
 async def _forever(

@@ -123,12 +123,19 @@ class UnitOfWork(Generic[C, S, E]):
         so contended that 64 attempts were not enough.
         """
         at: datetime | None = None
+        taken_before: int | None = None
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(random.uniform(0, 0.002 * min(attempt, 10)))  # noqa: S311 - jitter
             try:
                 async with self.pool.acquire() as connection:
                     handled, changes = await self._in_transaction(connection, work, context, at)
+            except _NameTaken as taken:
+                # Perhaps by this very command, asked twice at once: then its stream is there now.
+                if taken.version == taken_before:
+                    raise Refused("name_reserved") from taken
+                at, taken_before = taken.at, taken.version
+                continue
             except _Contended as lost:
                 at = lost.at
                 continue
@@ -162,8 +169,7 @@ class UnitOfWork(Generic[C, S, E]):
     async def _attempt(
         self, connection: Connection, work: Work[C], context: Context, at: datetime | None
     ) -> tuple[Handled[S, E], Changes]:
-        stream, given = await self._load_one(connection, work)
-        given = given if at is None else replace(given, at=at)
+        stream, given = await self._load_one(connection, work, at)
         if work.idempotency and (body := stream.marks.get(work.idempotency.key)):
             if body != work.idempotency.body:
                 raise KeyReused
@@ -180,15 +186,19 @@ class UnitOfWork(Generic[C, S, E]):
             await save(connection, advance.changes)
         except asyncpg.PostgresError as error:
             if taken_constraint(error) == "reserved_pkey":
-                raise Refused("name_reserved") from error
+                raise _NameTaken(given.at, stream.version) from error
             if is_contention(error):
                 raise _Contended(given.at) from error
             raise
         return Handled(advance.stream.state, advance.events, given.at), advance.changes
 
-    async def _load_one(self, connection: Connection, work: Work[C]) -> tuple[Stream[S], Given]:
-        ctes, given = ["t as materialized (select datacloud_now() as now)"], ["t.now"]
-        args: list[object] = [work.stream_id]
+    async def _load_one(
+        self, connection: Connection, work: Work[C], at: datetime | None
+    ) -> tuple[Stream[S], Given]:
+        """The time is the database's, or that of the first attempt: a retry keeps it, and the year of its number."""
+        now = "t as materialized (select coalesce($2::timestamptz, datacloud_now()) as now)"
+        ctes, given = [now], ["t.now"]
+        args: list[object] = [work.stream_id, at]
         if self.definition.uses_calendar:
             ctes.append("c as (select version as calendar from calendar_version for share)")
             given.append("(select calendar from c) as calendar")
@@ -275,7 +285,7 @@ class UnitOfWork(Generic[C, S, E]):
 
 _TAKE_NUMBER = """n as (
     insert into numbers as held (series, year, last)
-    select $2, extract(year from t.now at time zone $3)::integer, 1 from t
+    select $3, extract(year from t.now at time zone $4)::integer, 1 from t
     on conflict (series, year) do update set last = held.last + 1 returning held.last, held.year)"""
 
 
@@ -292,6 +302,14 @@ class _Contended(Exception):  # noqa: N818 - carries the time of the first attem
     def __init__(self, at: datetime) -> None:
         super().__init__()
         self.at = at
+
+
+class _NameTaken(_Contended):
+    """A name was taken when the stream stood at `version`."""
+
+    def __init__(self, at: datetime, version: int) -> None:
+        super().__init__(at)
+        self.version = version
 
 
 def _due_row(stream_id: str, due: SetDue, about: dict[str, Any], event_id: UUID) -> DueRow:

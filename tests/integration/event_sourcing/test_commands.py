@@ -1,13 +1,14 @@
 """One winner per version, one holder per name, no gap in a register, one answer per key (P1, P3, P9)."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 
+from shared.event_sourcing.decider import Given
 from shared.event_sourcing.outcomes import KeyReused, Refused, Unavailable
 from shared.event_sourcing.store import Upsert
 from shared.event_sourcing.unit_of_work import Idempotency, UnitOfWork, Work
@@ -111,11 +112,13 @@ async def test_a_filing_that_was_made_before_or_that_comes_to_nothing_takes_no_n
 async def test_a_number_whose_filing_loses_its_connection_is_given_to_the_next(
     unit: Ledger,
 ) -> None:
-    async with unit.pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        await connection.execute("insert into numbers values ('DC', 2026, 9)")
-        await transaction.rollback()
+    def cut(given: Given) -> Do:
+        number, _ = given.taken()
+        assert number == 1
+        raise ConnectionAbortedError  # as asyncpg says it of a connection that is gone
+
+    with pytest.raises(Unavailable):
+        await unit.handle(replace(numbered("s"), command=cut), context())
     handled = await unit.handle(numbered("s"), context())
     assert handled.state[0].endswith("-000001")
 
@@ -162,7 +165,36 @@ async def test_a_key_sent_many_times_at_once_happens_once(unit: Ledger) -> None:
     assert await count(unit.pool, "outbox") == 1
 
 
+async def test_a_key_sent_many_times_at_once_is_not_told_that_its_own_name_is_taken(
+    unit: Ledger,
+) -> None:
+    filing = replace(numbered("s"), idempotency=Idempotency("k", "b"))
+    reserving = replace(
+        filing, command=lambda given: Do((Happened(str(given.taken()), reserve="BAPPEDA"),))
+    )
+    outcomes = Counter(await asyncio.gather(*(outcome(unit, reserving) for _ in range(32))))
+    assert outcomes == {"done": 1, "repeated": 31}
+    assert await unit.pool.fetchval("select last from numbers") == 1
+
+
 # ------------------------------------------------------------------------------------- persons, time, world
+
+
+async def test_a_command_that_lost_the_race_is_decided_again_with_the_time_it_came(
+    unit: Ledger,
+) -> None:
+    times: dict[int, list[datetime]] = defaultdict(list)
+
+    def asked(number: int) -> Work[Do]:
+        def command(given: Given) -> Do:
+            times[number].append(given.at)
+            return Do((ONE,))
+
+        return Work("s", command)
+
+    await asyncio.gather(*(unit.handle(asked(number), context()) for number in range(32)))
+    assert max(map(len, times.values())) > 1, "some lost a race"
+    assert all(len(set(given)) == 1 for given in times.values())
 
 
 async def test_what_a_person_sent_is_stored_with_the_event_or_not_at_all(unit: Ledger) -> None:

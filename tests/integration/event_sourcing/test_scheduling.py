@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.event_sourcing import scheduling
+from shared.event_sourcing.decider import Given
 from shared.event_sourcing.outcomes import GiveUp, TryLater
 from shared.event_sourcing.scheduling import Deadlines, Due, Effects, claim, complete
 from shared.event_sourcing.unit_of_work import Work
@@ -162,8 +163,12 @@ async def test_one_deadline_that_cannot_be_decided_does_not_hold_up_the_others(
 
     await Deadlines(unit, "ring", to_work).round()
     assert len(await whats(unit, "good")) == 1
-    left = await unit.pool.fetchrow("select stream_id, attempts, lease_token from scheduled")
-    assert tuple(left or ()) == ("bad", 1, None), "it is tried again later"
+    left = await unit.pool.fetchrow("select stream_id, attempts, due_at from scheduled")
+    assert tuple(left or ()) == ("bad", 1, PAST - timedelta(hours=1)), "its instant stays"
+    assert await claim(unit.pool, "ring", 10, 30) == [], "it is tried again later"
+    await asyncio.sleep(1.1)
+    await fire(unit)
+    assert len(await whats(unit, "bad")) == 1
 
 
 # ----------------------------------------------------------------------------------------------- effects
@@ -222,6 +227,45 @@ async def test_an_effect_that_hangs_is_ended_before_its_lease(
     assert await whats(unit, "s") == ["gave up: timed_out"]
 
 
+async def test_an_effect_that_cannot_be_recorded_is_not_repeated_every_minute(unit: Ledger) -> None:
+    done = 0
+
+    async def act(due: Due, _: History) -> Work[Do]:
+        nonlocal done
+        done += 1
+
+        def broken(_: Given) -> Do:
+            raise ArithmeticError
+
+        return Work(due.stream_id, broken)
+
+    await schedule(unit, "s")
+    for _ in range(3):
+        await perform(unit, act)
+    row = await unit.pool.fetchrow(
+        "select attempts, due_at > datacloud_now() + interval '50 minutes' as much_later from scheduled"
+    )
+    assert (done, *(row or ())) == (1, 1, True)
+
+
+async def test_an_effect_at_work_when_the_service_stops_may_finish(unit: Ledger) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def act(due: Due, _: History) -> Work[Do]:
+        begun.set()
+        await go_on.wait()
+        return work(due.stream_id, Happened("mailed"))
+
+    await schedule(unit, "s")
+    running = asyncio.create_task(Effects(unit, "ring", act, gave_up).run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await whats(unit, "s") == ["mailed"]
+
+
 async def test_an_effect_cancelled_meanwhile_has_its_result_dropped(unit: Ledger) -> None:
     async def act(due: Due, _: History) -> Work[Do]:
         await do(unit, due.stream_id, Happened("stopped", cancel="alarm"))
@@ -233,12 +277,13 @@ async def test_an_effect_cancelled_meanwhile_has_its_result_dropped(unit: Ledger
 
 
 async def test_the_running_scheduler_does_new_work_at_once_and_stops_when_asked(
-    unit: Ledger,
+    unit: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(scheduling, "POLL_SECONDS", 60)  # whatever happens, it was woken
     running = asyncio.create_task(Deadlines(unit, "ring", ring).run())
     for number in range(3):
         await schedule(unit, f"s{number}")
-        async with asyncio.timeout(0.4):  # less than the poll: it was woken
+        async with asyncio.timeout(20):
             while not await whats(unit, f"s{number}"):  # noqa: ASYNC110 - a database does not call back
                 await asyncio.sleep(0.01)
     running.cancel()

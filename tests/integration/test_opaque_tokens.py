@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from fastapi import APIRouter
 
 from shared.event_sourcing.outcomes import Unavailable
+from shared.web.application import Health, create_app
 from shared.web.identity_provider import USERINFO_SECONDS, IdentityProvider
-from shared.web.sign_in import NotSignedIn, officer_id
+from shared.web.sign_in import NotSignedIn, SignedInOfficer, officer_id
 from tests.support.identity import MockProvider, mock_provider
+from tests.support.web import client_of, fields_of, settings
 
 REVIEWER = {"sub": "reviewer", "name": "Siti Rahma", "roles": ["reviewer"]}
 
@@ -46,3 +49,18 @@ async def test_a_provider_that_is_away_says_nothing_about_the_token() -> None:
     async with IdentityProvider("http://127.0.0.1:9", "datacloud", opaque_tokens=True) as identity:
         with pytest.raises(Unavailable):
             await identity.officer("made-up")
+
+
+async def test_a_token_that_is_no_header_is_refused_like_any_other() -> None:
+    router = APIRouter()
+
+    @router.get("/api/me")
+    async def me(officer: SignedInOfficer) -> str:
+        return officer.name
+
+    health = Health(live=lambda: (True, {}), ready=lambda: (True, {}))
+    async with IdentityProvider("http://127.0.0.1:9", "datacloud", opaque_tokens=True) as identity:
+        app = create_app(settings(), [router], identity=identity, health=health)
+        async with client_of(app) as client:
+            answer = await client.get("/api/me", headers=[(b"Authorization", b"Bearer \xe9")])
+    assert (answer.status_code, fields_of(answer)) == (401, [])

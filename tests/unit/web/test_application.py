@@ -201,6 +201,16 @@ async def test_a_route_asks_who_it_is(path: str, authorization: str | None, stat
         assert fields_of(answer) == []
 
 
+@pytest.mark.parametrize(
+    "token", ["é", "a\tb", "a b", "a\x7f", "a\xa0", "reviewer\x85", "x" * 8193, "\tx", ""]
+)
+async def test_nobody_is_asked_about_a_token_that_cannot_be_one(token: str) -> None:
+    headers = [(b"Authorization", b"Bearer " + token.encode("latin-1"))]
+    async with client_of(APP) as client:  # whose officers would all be known by such a token
+        answer = await client.get("/api/anybody", headers=headers)
+    assert (answer.status_code, fields_of(answer)) == (401, [])
+
+
 async def test_two_sets_of_credentials_are_none() -> None:
     async with client_of(APP) as client:
         headers = [("Authorization", "Bearer reviewer"), ("Authorization", "Bearer head")]

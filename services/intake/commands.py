@@ -52,6 +52,7 @@ class ResubmitRequest:
 
     papers: Papers
     received_at: datetime | None
+    registered_by: UUID | None
     clock: Clock
     at: datetime
 

@@ -94,6 +94,8 @@ def resubmit(command: ResubmitRequest, state: State) -> Sequence[Event]:
     """The clock starts anew on the date of completion (rule 4, Perpres 76/2013)."""
     if not isinstance(state, Returned):
         raise Refused("not_returned")
+    if command.received_at is not None and command.received_at < state.returned_at:
+        raise Refused("received_before_return")
     received_at, papers = _received(command.received_at, command.at), command.papers
     cycle = state.request.cycle + 1
     return [
@@ -105,6 +107,7 @@ def resubmit(command: ResubmitRequest, state: State) -> Sequence[Event]:
             papers.appointment_id,
             received_at,
             command.at,
+            command.registered_by,
         ),
         _deadline(command.clock, cycle, received_at),
     ]
@@ -143,17 +146,19 @@ def set_aside(command: SetAsideRequest, state: State) -> Sequence[Event]:
 
 
 def note_review(command: NoteReview, state: State) -> Sequence[Event]:
-    """A return stops the clock, a rejection ends the request; after an end it is only recorded."""
+    """A return stops the clock, a rejection ends the request; both of the present cycle only."""
     if isinstance(state, NotSubmitted):
         raise Refused("unknown_request")
     noted = ReviewNoted(command.cycle, command.outcome, command.text_id, command.reviewed_at)
-    if isinstance(state, Closed) or command.cycle != state.request.cycle:
-        return [noted] if command.outcome == "approved" else []
+    if command.outcome == "approved":
+        return [noted]
+    if command.cycle != state.request.cycle:
+        return []
+    if isinstance(state, Closed):
+        return _stop_clock(state.request, command.outcome, command.reviewed_at)
     if command.outcome == "rejected":
         return [noted, *_close(state, "rejected", command.reviewed_at)]
-    if command.outcome == "returned":
-        return [noted, *_stop_clock(state.request, "returned", command.reviewed_at)]
-    return [noted]
+    return [noted, *_stop_clock(state.request, "returned", command.reviewed_at)]
 
 
 def note_activation(command: NoteActivation, state: State) -> Sequence[Event]:
@@ -176,7 +181,7 @@ def note_confirmation(command: NoteConfirmation, state: State) -> Sequence[Event
         case NotSubmitted():
             raise Refused("unknown_request")
         case Closed():
-            return []
+            return _stop_clock(state.request, "confirmed", command.sent_at)
         case Open() | Returned():
             noted = ConfirmationNoted(command.letter_number, command.sent_at)
             return [noted, *_close(state, "confirmed", command.sent_at)]
@@ -220,7 +225,10 @@ def _close(state: Open | Returned, outcome: ClosedAs, at: datetime) -> Sequence[
 
 
 def _stop_clock(request: Request, by: StoppedBy, at: datetime) -> Sequence[Event]:
-    """Rule 11: what happened at or after the breach instant is late, whenever either is learned."""
+    """Rule 11: what happened at or after the breach instant is late, whenever either is learned.
+
+    A closed request has no running clock: all that is left to learn of it is that its breach was none.
+    """
     clock = request.clock
     if clock is None or clock.ended in ("stopped", "revoked"):
         return []

@@ -39,6 +39,7 @@ class RequestResubmitted:
     appointment_id: UUID | None
     received_at: datetime
     registered_at: datetime
+    registered_by: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class RequestSetAside:
 
 @dataclass(frozen=True, slots=True)
 class RequestClosed:
-    """The request has come to its end."""
+    """The request has come to its end. `on_time`: by what was known then, no breach of any cycle stood."""
 
     outcome: ClosedAs
     closed_at: datetime

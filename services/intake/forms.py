@@ -26,7 +26,7 @@ from shared.web.fields import (
 )
 from shared.web.json_body import RequestBody
 from shared.web.letters import Letter
-from shared.web.problems import NOT_FOUND, FieldError, Refusal, problem
+from shared.web.problems import INVALID_INPUT, NOT_FOUND, FieldError, Refusal, problem
 
 REFUSALS: Mapping[str, Refusal] = {
     "unknown_request": NOT_FOUND,
@@ -50,6 +50,12 @@ REFUSALS: Mapping[str, Refusal] = {
     ),
     "not_returned": Refusal(
         409, "Tidak dapat dilengkapi", "Hanya permintaan yang dikembalikan yang dapat dilengkapi."
+    ),
+    "received_before_return": Refusal(
+        422,
+        INVALID_INPUT[0],
+        "Berkas yang dilengkapi tidak mungkin diterima sebelum permintaannya dikembalikan.",
+        field="received_at",
     ),
     "request_closed": Refusal(409, "Sudah selesai", "Permintaan ini sudah berakhir."),
 }

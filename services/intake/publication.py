@@ -56,6 +56,7 @@ def to_public(event: Event, state: State) -> Fact | None:
                 registered_at=event.registered_at,
                 letter_id=event.letter_id,
                 appointment_id=event.appointment_id,
+                registered_by=event.registered_by,
             )
         case events.RequestWithdrawn():
             return intake.RequestWithdrawn(**ids, withdrawn_at=event.withdrawn_at)

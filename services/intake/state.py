@@ -80,11 +80,12 @@ class Returned:
     """With the PD, which may complete its file; no clock runs."""
 
     request: Request
+    returned_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """At its end; what is still learned changes nothing but the record of it."""
+    """At its end; what is still learned may take a breach back, and changes nothing else but the record."""
 
     request: Request
     outcome: ClosedAs
@@ -109,8 +110,8 @@ def evolve(state: State, event: Event) -> State:
     match event:
         case RequestClosed(outcome=outcome):
             return Closed(request, outcome)
-        case ReviewNoted(outcome="returned") if isinstance(state, Open):
-            return Returned(request)
+        case ReviewNoted(outcome="returned", reviewed_at=returned_at) if isinstance(state, Open):
+            return Returned(request, returned_at)
         case RequestResubmitted():
             return Open(request)
         case _:

@@ -59,6 +59,7 @@ def rows(recorded: Recorded[Event], state: State) -> Iterable[Upsert | Delete]:
 
 
 def _request_row(request: Request, status: Status) -> Upsert:
+    clock = None if status == "returned" else request.clock
     return Upsert(
         "requests",
         {"request_id": request.request_id},
@@ -68,7 +69,7 @@ def _request_row(request: Request, status: Status) -> Upsert:
             "kind": request.kind,
             "status": status,
             "received_at": request.received_at,
-            "due_on": request.clock.due_on if request.clock else None,
+            "due_on": clock.due_on if clock else None,
             "breached": request.breached,
             "cycle": request.cycle,
             "administrator_id": request.administrator_id,

@@ -235,7 +235,10 @@ async def _complete(
     personal += signature(officer)
 
     def command(given: Given) -> ResubmitRequest:
-        return ResubmitRequest(papers, filing.form.received_at, desk.clock(given), given.at)
+        registered_by = officer.officer_id if officer else None
+        return ResubmitRequest(
+            papers, filing.form.received_at, registered_by, desk.clock(given), given.at
+        )
 
     mark = idempotency(desk.keys, "request", key, filing.content())
     work = Work(str(request_id), command, None, mark, personal.rows, personal.pointers)

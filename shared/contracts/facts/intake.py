@@ -23,13 +23,17 @@ class RequestSubmitted(RequestFact):
 
 
 class RequestResubmitted(RequestFact):
-    """A returned request came back complete: a new cycle, a new review, and the clock starts anew at `received_at`."""
+    """A returned request came back complete: a new cycle, a new review, and the clock starts anew at `received_at`.
+
+    `registered_by` as in RequestSubmitted: who registered any part of a request may no longer review it.
+    """
 
     cycle: Count
     received_at: Instant
     registered_at: Instant
     letter_id: UUID
     appointment_id: UUID | None = None
+    registered_by: UUID | None = None
 
 
 class RequestWithdrawn(RequestFact):
@@ -48,7 +52,8 @@ class RequestSetAside(RequestFact):
 class RequestClosed(RequestFact):
     """The request has ended and its clock has stopped; the agency may file the next one.
 
-    `on_time` compares `closed_at` (for a confirmation, when it was sent) with the last instant of `due_on`.
+    `on_time`: by what was known then, no breach stood, in any cycle. A DeadlineBreachRevoked may still follow.
+    `due_on` is that of the last cycle; `closed_at` of a confirmation is when it was sent.
     """
 
     outcome: Literal["confirmed", "rejected", "withdrawn", "set_aside"]

@@ -11,7 +11,8 @@ class RequestReviewed(RequestFact):
     """An officer of Bidang Aplikasi Informatika decided this cycle of the request.
 
     Approved: the account may be made. Returned: the clock is stopped until a resubmission. Rejected: the request ends.
-    The last two carry `reason_code`; the officer's own words are the text `text_id` of datacloud.review-texts.v1.
+    The officer's own words are the text `text_id` of datacloud.review-texts.v1, always there with the last two.
+    `reason_code` is null: reviewers do not pick their reason from a list yet.
     """
 
     cycle: Count

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from services.intake import commands as c
 from services.intake.decisions import decide
@@ -47,8 +48,10 @@ def submit(**other: Any) -> c.SubmitRequest:  # noqa: ANN401 - any field of the 
     return c.SubmitRequest(**said | other)
 
 
-def resubmit(at: datetime = SOON, received_at: datetime | None = None) -> c.ResubmitRequest:
-    return c.ResubmitRequest(PAPERS, received_at, CLOCK, at)
+def resubmit(
+    at: datetime = SOON, received_at: datetime | None = None, registered_by: UUID | None = None
+) -> c.ResubmitRequest:
+    return c.ResubmitRequest(PAPERS, received_at, registered_by, CLOCK, at)
 
 
 def withdraw(at: datetime = SOON) -> c.WithdrawRequest:

@@ -1,6 +1,7 @@
 """The clock of a request ends once per cycle, at the legal instant, whenever that is noticed (DOMAIN 4: 1-4, 11)."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -69,6 +70,30 @@ def test_a_breach_is_taken_back_once_when_the_letter_had_gone_out_in_time() -> N
         "RequestClosed",
     ]
     assert past.when(cases.confirmed(SOON)) == []
+
+
+@pytest.mark.parametrize("proof", [cases.confirmed, cases.returned, cases.rejected])
+@pytest.mark.parametrize("end", [cases.withdraw, cases.set_aside, cases.rejected])
+def test_what_stopped_the_clock_in_time_takes_the_breach_back_even_after_the_end(
+    end: Callable[[datetime], c.Command], proof: Callable[[datetime], c.Command]
+) -> None:
+    for breached in (OPEN.after(cases.breach(), end(TOO_LATE)), OPEN.after(end(TOO_LATE))):
+        assert not closing(breached).on_time
+        assert breached.when(proof(BREACH_AT)) == [], "late is late"
+        after = breached.after(proof(SOON))
+        assert after.events[len(breached.events) :] == (e.DeadlineBreachRevoked(1, SOON),)
+        assert after.when(proof(SOON)) == []
+        assert isinstance(after.state, Closed)
+        assert isinstance(breached.state, Closed)
+        assert after.state.outcome == breached.state.outcome
+        assert not after.state.request.breached
+
+
+def test_what_stopped_an_earlier_clock_in_time_proves_nothing_of_the_present_one() -> None:
+    second = RETURNED.after(cases.resubmit(), cases.breach(2), cases.withdraw(TOO_LATE))
+    assert isinstance(second.state, Closed)
+    assert second.state.request.breached
+    assert second.when(cases.returned(SOON)) == second.when(cases.rejected(SOON)) == []
 
 
 def test_a_late_rejection_is_noticed_as_a_late_breach_before_the_end() -> None:
@@ -172,3 +197,23 @@ def test_in_whatever_order_and_however_often_it_is_heard_the_end_is_the_same(
     assert past.state.request.approved
     assert past.state.request.activation == "active"
     assert not past.state.request.breached
+
+
+STOPPED_BY = st.sampled_from([cases.returned, cases.rejected, cases.confirmed])
+
+
+@given(STOPPED_BY, INSTANTS, st.data())
+def test_in_whatever_order_an_end_and_what_stopped_the_clock_are_heard_the_verdict_is_the_same(
+    stopped_by: Callable[[datetime], c.Command], at: datetime, data: st.DataObject
+) -> None:
+    known: list[c.Command] = [cases.approved(), cases.activated(), cases.breach(), stopped_by(at)]
+    known.append(cases.withdraw(TOO_LATE))
+    past = OPEN
+    for command in data.draw(st.permutations(known)) + data.draw(st.lists(st.sampled_from(known))):
+        try:
+            past = past.after(command)
+        except Refused:
+            assert isinstance(past.state, Closed)
+    assert isinstance(past.state, Closed)
+    assert past.state.request.breached is (at >= BREACH_AT)
+    assert names(past.events).count("DeadlineBreachRevoked") <= 1

@@ -5,8 +5,16 @@ from datetime import timedelta
 import pytest
 
 from services.intake.commands import Command
-from services.intake.events import EVENTS, ActivationNoted, DeadlineSet, RequestSubmitted
+from services.intake.events import (
+    EVENTS,
+    ActivationNoted,
+    DeadlineSet,
+    RequestResubmitted,
+    RequestSubmitted,
+)
+from services.intake.forms import REFUSALS
 from services.intake.state import Closed, Open, Returned, evolve, initial
+from shared.web.problems import refusal_problem
 from tests.support.given import names, read_back
 from tests.support.requests import BREACH_AT, DUE_ON, MONDAY, REGISTRAR_ID
 from tests.unit.intake.cases import (
@@ -49,6 +57,25 @@ def test_a_letter_cannot_have_been_received_tomorrow() -> None:
     tomorrow = MONDAY + timedelta(days=1)
     assert NOTHING.refuses(submit(received_at=tomorrow)).code == "received_in_future"
     assert RETURNED.refuses(resubmit(received_at=tomorrow)).code == "received_in_future"
+
+
+def test_a_completed_file_cannot_have_been_received_before_its_return() -> None:
+    moment = timedelta(microseconds=1)
+    too_early = resubmit(at=SOON + moment, received_at=SOON - moment)
+    assert RETURNED.refuses(too_early).code == "received_before_return"
+    told = refusal_problem("received_before_return", REFUSALS["received_before_return"], {})
+    assert (told.status, [each.field for each in told.errors]) == (422, ["received_at"])
+    (back, _) = RETURNED.when(resubmit(at=SOON + moment, received_at=SOON))
+    assert isinstance(back, RequestResubmitted)
+    assert back.received_at == SOON
+
+
+def test_an_officer_who_registers_a_completion_stands_in_the_event() -> None:
+    (by_officer, _) = RETURNED.when(resubmit(registered_by=REGISTRAR_ID))
+    (by_agency, _) = RETURNED.when(resubmit())
+    assert isinstance(by_officer, RequestResubmitted)
+    assert isinstance(by_agency, RequestResubmitted)
+    assert (by_officer.registered_by, by_agency.registered_by) == (REGISTRAR_ID, None)
 
 
 def test_a_letter_from_before_the_working_calendar_is_refused() -> None:

@@ -41,6 +41,14 @@ def test_every_other_turn_is_told_too() -> None:
     assert kinds(revoked)[2:] == ["DeadlineBreached", "DeadlineBreachRevoked", "RequestClosed"]
 
 
+def test_others_hear_which_officer_registered_a_completion() -> None:
+    past = RETURNED.after(cases.resubmit(registered_by=r.REGISTRAR_ID))
+    (back,) = [
+        fact for fact in told(past, to_public) if isinstance(fact, intake.RequestResubmitted)
+    ]
+    assert back.registered_by == r.REGISTRAR_ID
+
+
 def test_each_fact_repeats_whose_request_it_is() -> None:
     past = RETURNED.after(cases.resubmit(), cases.breach(2), cases.confirmed())
     for fact in told(past, to_public):

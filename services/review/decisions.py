@@ -1,4 +1,4 @@
-"""The law of a review. DOMAIN sections 5 and 7; nobody reviews a request they registered (P9)."""
+"""The law of a review. DOMAIN sections 5 and 7; nobody reviews a request they registered any part of (P9)."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -76,7 +76,7 @@ def decide_case(command: DecideCase, state: State) -> Sequence[Event]:
             assert_never(state)
     if command.seen_version != case.version:
         raise Refused("stale_version", version=str(case.version))
-    if case.registered_by == command.officer_id:
+    if command.officer_id in case.registrars:
         raise Refused("registered_by_yourself")
     if command.text_id is None and command.outcome != "approved":
         raise Refused("reason_missing")

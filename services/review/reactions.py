@@ -20,7 +20,7 @@ def react(fact: Fact, at: datetime) -> Iterable[To[Command]]:  # noqa: ARG001 - 
             return [To(str(fact.request_id), opened)]
         case intake.RequestResubmitted():
             reopened = OpenCase(
-                _subject(fact), fact.cycle, fact.received_at, fact.letter_id, fact.appointment_id, None
+                _subject(fact), fact.cycle, fact.received_at, fact.letter_id, fact.appointment_id, fact.registered_by
             )  # fmt: skip
             return [To(str(fact.request_id), reopened)]
         case clock.DeadlineSet(subject=RequestSubject() as subject):

@@ -18,7 +18,10 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What every phase of a case has. `version` rises with each change that a decision must have seen."""
+    """What every phase of a case has. `version` rises with each change that a decision must have seen.
+
+    `registrars` are the officers who registered the letter or a completion; none of what the agency filed itself.
+    """
 
     subject: Subject
     cycle: int
@@ -26,7 +29,7 @@ class Case:
     received_at: datetime
     letter_id: UUID
     appointment_id: UUID | None
-    registered_by: UUID | None
+    registrars: frozenset[UUID]
     due_on: date | None
 
 
@@ -83,6 +86,7 @@ def evolve(state: State, event: Event) -> State:
 
 def _opened(state: State, event: CaseOpened) -> Case:
     known = None if isinstance(state, Unknown) else state.case
+    registrar = frozenset({event.registered_by} if event.registered_by else ())
     return Case(
         event.subject,
         event.cycle,
@@ -90,7 +94,7 @@ def _opened(state: State, event: CaseOpened) -> Case:
         event.received_at,
         event.letter_id,
         event.appointment_id,
-        event.registered_by if known is None else known.registered_by,
+        known.registrars | registrar if known else registrar,
         state.due_on if isinstance(state, Unknown) else None,
     )
 

@@ -2,7 +2,8 @@
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Literal, get_args
 from uuid import UUID, uuid4
 
@@ -15,6 +16,7 @@ from services.review.events import Event
 from services.review.state import State
 from shared.contracts.topics import REVIEW_TEXTS
 from shared.event_sourcing.decider import Given
+from shared.event_sourcing.outcomes import Refused
 from shared.event_sourcing.unit_of_work import Idempotency, UnitOfWork, Work
 from shared.people.persons import Personal, Text, text_row
 from shared.web.acting import actor, identified, signature
@@ -22,19 +24,29 @@ from shared.web.correlation import context_of
 from shared.web.fields import MultiLineText
 from shared.web.headers import OptionalIdempotencyKey
 from shared.web.json_body import RequestBody, read_json
-from shared.web.problems import Refusal, field_problem, not_found
+from shared.web.problems import SHARED_REFUSALS, Refusal, field_problem, not_found
 from shared.web.sign_in import Officer, require_role
+from shared.working_time.explanation import instant_in_words
 
 REFUSALS: Mapping[str, Refusal] = {
     "unknown_request": Refusal(404, "Tidak ditemukan", "Permintaan ini tidak ada."),
-    "case_dropped": Refusal(409, "Sudah berakhir", "Permintaan ini telah dicabut atau dikesampingkan."),
+    "case_dropped": Refusal(409, "Sudah berakhir", "Permintaan ini telah ditarik atau dikesampingkan."),
     "decided_meanwhile": Refusal(
-        409, "Sudah diputuskan", "Permintaan ini sudah diputuskan ({outcome}) pada {decided_at}."
+        409,
+        "Sudah diputuskan",
+        "Permintaan ini sudah {decision} pada {decided}.",
+        field="seen_version",
     ),
+    "stale_version": replace(SHARED_REFUSALS["stale_version"], field="seen_version"),
     "registered_by_yourself": Refusal(
-        403, "Tidak berwenang", "Yang mendaftarkan surat ini tidak boleh memutuskannya."
+        403, "Tidak berwenang", "Yang mendaftarkan surat atau kelengkapannya tidak boleh memutuskannya."
     ),
 }  # fmt: skip
+DECISIONS: Mapping[str, str] = {
+    "approved": "disetujui",
+    "returned": "dikembalikan",
+    "rejected": "ditolak",
+}
 
 Reviewer = Annotated[Officer, Depends(require_role("reviewer"))]
 QueueReader = Annotated[Officer, Depends(require_role("reviewer", "head"))]
@@ -94,8 +106,20 @@ async def _decide(
         return DecideCase(form.outcome, text_id, officer.officer_id, form.seen_version, given.at)
 
     work = _work(request_id, command, form, officer, key, personal)
-    await bench.unit.handle(work, context_of(request, actor(officer)))
+    try:
+        await bench.unit.handle(work, context_of(request, actor(officer)))
+    except Refused as refused:
+        raise in_words(refused) from refused
     return {"request_id": str(request_id), "outcome": form.outcome}
+
+
+def in_words(refused: Refused) -> Refused:
+    """A decision that came first, told as people speak: what it was and when, in local time."""
+    if refused.code != "decided_meanwhile":
+        return refused
+    said = refused.details
+    decided = instant_in_words(datetime.fromisoformat(said["decided_at"]))
+    return Refused(refused.code, **said, decision=DECISIONS[said["outcome"]], decided=decided)
 
 
 def _work(  # noqa: PLR0913, PLR0917 - the parts of one unit of work

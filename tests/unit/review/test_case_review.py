@@ -14,9 +14,11 @@ from services.review.events import EVENTS, CaseDecided, Event
 from services.review.publication import to_public
 from services.review.reactions import react
 from services.review.state import Decided, Dropped, State, Undecided, Unknown, evolve, initial
+from services.review.web import REFUSALS, in_words
 from shared.contracts.registry import Fact
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.outcomes import Refused
+from shared.web.problems import refusal_problem
 from tests.support import requests as r
 from tests.support.given import Past, names, read_back, told
 
@@ -50,7 +52,7 @@ DROPPED = heard(OPEN, r.withdrawn())
 def test_a_letter_waits_in_the_queue_with_its_due_date() -> None:
     assert isinstance(OPEN.state, Undecided)
     assert OPEN.state.case.due_on == r.DUE_ON
-    assert OPEN.state.case.registered_by == r.REGISTRAR_ID
+    assert OPEN.state.case.registrars == {r.REGISTRAR_ID}
 
 
 def test_a_due_date_heard_before_its_letter_is_kept() -> None:
@@ -94,6 +96,50 @@ def test_who_registered_a_request_does_not_review_it_in_any_cycle() -> None:
     own = decision(officer=r.REGISTRAR_ID)
     assert OPEN.refuses(own).code == "registered_by_yourself"
     assert REOPENED.refuses(replace(own, seen_version=3)).code == "registered_by_yourself"
+
+
+def test_who_registered_a_completion_does_not_review_it_either() -> None:
+    second = UUID(int=9)
+    completed = r.resubmitted().model_copy(update={"registered_by": second})
+    later = heard(DECIDED, completed).after(decision("returned", seen=3))
+    for past, version in ((heard(DECIDED, completed), 3), (heard(later, r.resubmitted(3)), 5)):
+        for officer in (r.REGISTRAR_ID, second):
+            own = decision(officer=officer, seen=version)
+            assert past.refuses(own).code == "registered_by_yourself"
+        assert names(past.when(decision(seen=version))) == ["CaseDecided"]
+
+
+def test_what_the_agency_filed_itself_any_reviewer_may_decide() -> None:
+    own = heard(NOTHING, r.submitted(registered_by=None))
+    assert isinstance(own.state, Undecided)
+    assert own.state.case.registrars == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [("approved", "disetujui"), ("returned", "dikembalikan"), ("rejected", "ditolak")],
+)
+def test_a_second_officer_is_told_in_indonesian_and_in_local_time(
+    outcome: c.Outcome, words: str
+) -> None:
+    refused = in_words(OPEN.after(decision(outcome)).refuses(decision()))
+    problem = refusal_problem(refused.code, REFUSALS[refused.code], refused.details)
+    assert problem.status == 409
+    assert problem.detail == (
+        f"Permintaan ini sudah {words} pada Senin, 23 November 2026 pukul 10.00 WIB."
+    )
+    assert [each.field for each in problem.errors] == ["seen_version"]
+    assert problem.members["outcome"] == outcome
+
+
+def test_a_stale_version_is_told_naming_the_version_that_was_seen() -> None:
+    refused = in_words(REOPENED.refuses(decision(seen=1)))
+    problem = refusal_problem(refused.code, REFUSALS[refused.code], refused.details)
+    assert (problem.status, [each.field for each in problem.errors]) == (409, ["seen_version"])
+
+
+def test_a_withdrawn_case_is_told_with_the_word_of_the_withdrawal() -> None:
+    assert "ditarik" in REFUSALS["case_dropped"].detail
 
 
 @pytest.mark.parametrize("outcome", ["returned", "rejected"])

@@ -75,6 +75,7 @@ def record_activation(command: RecordActivation, state: State) -> Sequence[Event
                 command.request_id,
                 command.platform,
                 command.user_id,
+                command.group,
                 command.replaced_user_id,
                 command.at,
             )

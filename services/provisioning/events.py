@@ -42,6 +42,7 @@ class AdministratorReplaced:
     request_id: UUID
     platform: str
     user_id: str
+    group: str
     replaced_user_id: str
     replaced_at: datetime
 

@@ -36,6 +36,7 @@ def to_public(event: Event, state: State) -> Fact | None:
                 **_ids(state, event.request_id),
                 platform=event.platform,
                 user_id=event.user_id,
+                group=event.group,
                 replaced_user_id=event.replaced_user_id,
                 replaced_at=event.replaced_at,
             )

@@ -34,18 +34,23 @@ class Activation:
         self._platform, self._pool = platform, pool
 
     async def perform(self, due: Due, state: State) -> Work[Command]:
-        """Look before acting: the same work may have been done by a process that died before it could say so."""
+        """Look before acting: the same work may have been done by a process that died before it could say so.
+
+        A worker that lost its lease and woke late finds the account settled, and leaves it alone.
+        """
         account = state.accounts[UUID(due.payload["request_id"])]
         try:
-            if account.dropped or account.phase not in ("wanted", "suspending"):
+            if account.dropped or account.phase == "suspending":
                 return await self._suspend(due, account)
-            return await self._activate(due, account, state)
+            if account.phase == "wanted":
+                return await self._activate(due, account, state)
         except PlatformUnavailable as away:
             raise TryLater(away.reason_code, away.retry_after_seconds) from away
         except PlatformUnauthorised as unauthorised:
             raise TryLater(unauthorised.reason_code, UNAUTHORISED_PAUSE_SECONDS) from unauthorised
         except (PlatformRefused, PlatformConflict) as refused:
             raise GiveUp(refused.reason_code) from refused
+        raise TryLater("settled")
 
     def gave_up(self, due: Due, reason: str) -> Work[Command]:
         """People see the reason; the work goes on at a slower pace."""

@@ -73,7 +73,7 @@ def test_an_account_is_told_of_once_it_was_read_back() -> None:
 
 def test_the_new_administrator_takes_over_from_the_former_one() -> None:
     after = WANTED.after(active("dc-bappeda-new", replaced="dc-bappeda-old"))
-    assert told(after, to_public) == [r.replaced()]
+    assert told(after, to_public) == [r.replaced().model_copy(update={"group": "pd-bappeda"})]
     assert after.state.administrator == "dc-bappeda-new"
 
 

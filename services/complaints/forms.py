@@ -25,11 +25,11 @@ from shared.web.sign_in import Officer
 
 REFUSALS: Mapping[str, Refusal] = {"unknown_complaint": NOT_FOUND}
 
-_REQUEST_NUMBER = re.compile(r"DC-\d{4}-\d{6,}", re.ASCII)
+REQUEST_NUMBER = re.compile(r"DC-\d{4}-\d{6,12}", re.ASCII)
 
 
 def _request_number(text: str) -> str:
-    if not _REQUEST_NUMBER.fullmatch(text):
+    if not REQUEST_NUMBER.fullmatch(text):
         refuse_value("request_number", "Tulis nomor registrasi seperti DC-2026-000123.")
     return text
 

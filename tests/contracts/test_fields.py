@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
+from services.complaints.forms import REQUEST_NUMBER, ComplaintForm
 from shared.contracts import fact as words
 from shared.contracts.fact import Fact
 from shared.contracts.facts.clock import DeadlineFact
@@ -71,6 +74,23 @@ def test_names_addresses_and_free_texts_fit_no_kind_of_text_but_the_decrees(pers
     for kind in TEXTS - {words.Decree, words.LetterNumber}:
         with pytest.raises(ValueError, match="pattern"):
             TypeAdapter(kind).validate_python(personal)
+
+
+@given(st.from_regex(REQUEST_NUMBER, fullmatch=True))
+def test_a_number_that_a_form_takes_can_be_said_in_a_fact(number: str) -> None:
+    assert TypeAdapter(words.RegistrationNumber).validate_python(number) == number
+
+
+@pytest.mark.parametrize(("digits", "taken"), [(5, False), (6, True), (12, True), (13, False)])
+def test_a_form_takes_as_many_digits_as_a_fact_can_say(digits: int, taken: bool) -> None:
+    number = f"DC-2026-{'1' * digits}"
+    form = {"channel": "contact_page", "narrative": "x", "anonymous": True}
+    try:
+        ComplaintForm.model_validate(form | {"request_number": number})
+    except ValidationError:
+        assert not taken
+    else:
+        assert taken
 
 
 @pytest.mark.parametrize("fact", FACTS)

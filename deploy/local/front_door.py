@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from shared.operations.stack import SERVICES
+from shared.web.http_protocol import HttpProtocol
 from shared.web.problems import Problem, not_found, problem, problem_response, unavailable
 
 ROUTES = {
@@ -73,6 +74,8 @@ class FrontDoor:
             response = await self._answer(request)
         except Problem as found:
             response = problem_response(found)
+        except httpx2.InvalidURL:
+            response = problem_response(not_found())
         except ClientDisconnect:
             return
         await response(scope, receive, send)
@@ -164,7 +167,7 @@ async def serve(port: int, services: Mapping[str, str]) -> None:
     door = FrontDoor(services)
     server = _Server(
         uvicorn.Config(
-            door, host="127.0.0.1", port=port, lifespan="off", log_level="warning", access_log=False,
+            door, host="127.0.0.1", port=port, http=HttpProtocol, lifespan="off", log_level="warning", access_log=False,
             proxy_headers=False, server_header=False, date_header=False, ws="none", timeout_graceful_shutdown=5,
         )
     )  # fmt: skip

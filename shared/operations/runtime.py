@@ -32,6 +32,7 @@ from shared.operations.logging import configure_logging
 from shared.operations.memory import give_back_large_blocks, spare_the_collector
 from shared.operations.settings import CommonSettings, load_settings
 from shared.web.application import Health, HealthAnswer, create_app
+from shared.web.http_protocol import HttpProtocol
 from shared.web.problems import Refusal
 from shared.web.sign_in import Identity
 
@@ -144,6 +145,7 @@ async def _supervise(running: Running, stop: asyncio.Event) -> int:
         host=running.settings.http_host,
         port=running.settings.http_port,
         loop="none",
+        http=HttpProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,

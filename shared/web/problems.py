@@ -89,6 +89,11 @@ _STATUSES: Mapping[int, tuple[str, str, str]] = {
     415: ("unsupported_media_type", "Jenis isi tidak didukung", "Kirim dengan jenis isi lain."),
     422: ("invalid_input", *INVALID_INPUT),
     429: ("too_many_requests", "Terlalu sering", "Tunggu sebentar, lalu coba lagi."),
+    431: (
+        "head_too_large",
+        "Kepala permintaan terlalu besar",
+        "Perkecil kepala (header) permintaan, lalu kirim ulang.",
+    ),
     500: (
         "internal_error",
         "Terjadi kesalahan",

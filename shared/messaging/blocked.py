@@ -26,7 +26,10 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 @dataclass(slots=True)
 class Received:
-    """A record on its way in. `reason` says why it cannot be applied; `stored_id` is its row, if it has one."""
+    """A record on its way in. `reason` says why it cannot be applied; `stored_id` is its row, if it has one.
+
+    `taken` = its outcome is committed and counted.
+    """
 
     place: Place
     key: bytes | None
@@ -41,6 +44,7 @@ class Received:
     fact: Fact | None = None
     unreadable: bool = False
     unknown_type: bool = False
+    taken: bool = False
     stored_id: int | None = None
     stored_reason: str | None = None
 

@@ -46,7 +46,7 @@ def make_broker(bootstrap: str, client_id: str) -> KafkaBroker:
         apply_types=False,
         logger=logging.getLogger("faststream"),
         log_level=logging.DEBUG,
-        graceful_timeout=8.0,
+        graceful_timeout=3.0,  # a service has ten seconds to stop
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         description=None,
     )

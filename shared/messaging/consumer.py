@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -19,11 +19,15 @@ from shared.event_sourcing.database import Pool, is_world_away
 from shared.messaging import broker as options
 from shared.messaging import topics_admin
 from shared.messaging.blocked import Received, receive
-from shared.messaging.subscription import OurCodeFails
+from shared.messaging.placing import StartWhereStored
+from shared.messaging.reading import RecordReader
+from shared.messaging.taking import OurCodeFails
 from shared.operations.backoff import backoff
 
-STALLED_SECONDS = 60.0
+STALLED_SECONDS = 25.0
+"""Longer than a dead member holds up its group (10 s); with a restart, all is read again within a minute."""
 WATCH_SECONDS = 5.0
+ANSWER_SECONDS_MAX = 5.0
 BACKOFF_SECONDS_MAX = 10.0
 
 log = structlog.get_logger(__name__)
@@ -57,6 +61,7 @@ class _Feed:
     takes: Takes
     subscriber: BatchSubscriber
     progress_at: float = 0.0
+    reached: int = 0
     waiting: bool = False
     failed: asyncio.Future[None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -80,20 +85,22 @@ class Consumer:
         self.state = "starting"
 
     async def run(self) -> None:
-        """Until cancelled. Kafka away at start: keep trying, the service accepts meanwhile.
+        """Until cancelled. Kafka away while starting: start over, the service accepts meanwhile.
 
         Raises TopicsWrong or Stalled, which end the process.
         """
         attempt = 0
         while True:
             try:
-                await self._check_topics()
-                break
+                await self._run()
             except (KafkaError, OSError, TimeoutError) as error:
                 self.state = "kafka_away"
                 log.warning("consumer_waits_for_kafka", error=type(error).__name__)
                 await asyncio.sleep(backoff(attempt, first=0.2, most=BACKOFF_SECONDS_MAX))
                 attempt += 1
+
+    async def _run(self) -> None:
+        await self._check_topics()
         broker = options.make_broker(self._bootstrap, self._service)
         feeds = [self._feed(broker, takes) for takes in self._subscriptions]
         for takes in self._subscriptions:
@@ -116,10 +123,14 @@ class Consumer:
         async def handle(records: options.Records) -> None:
             await self._take(feed, records)
 
-        def consumer() -> object:
-            return feed.subscriber.consumer
+        def consumer() -> RecordReader:
+            reader = feed.subscriber.consumer
+            assert isinstance(reader, RecordReader)  # noqa: S101 - `connect` sees to it
+            return reader
 
-        listener = _StartWhereStored(self._pool, takes.name, consumer)
+        listener = StartWhereStored(
+            self._pool, takes.name, consumer, lambda error: _fail(feed.failed, error)
+        )
         subscriber = options.subscribe(broker, takes.topics, takes.name, handle, listener)
         feed = _Feed(takes, subscriber, asyncio.get_running_loop().time())
         return feed
@@ -133,9 +144,8 @@ class Consumer:
             await self._commit(feed, records)
         except Exception as error:
             log.exception("batch_failed", subscription=feed.takes.name)
-            if not feed.failed.done():
-                feed.failed.set_exception(error)
-            await asyncio.sleep(60)  # the process is about to end; read nothing more
+            _fail(feed.failed, error)
+            await asyncio.Event().wait()  # the process is about to end; read nothing more
 
     async def _patiently(
         self, name: str, call: Callable[[], Awaitable[None]], feed: _Feed | None = None
@@ -191,73 +201,50 @@ class Consumer:
 
     async def _check_progress(self, feed: _Feed) -> None:
         now = asyncio.get_running_loop().time()
-        if feed.waiting or not await self._behind(feed):
-            feed.progress_at = now
+        behind, reached = await self._behind(feed)
+        if feed.waiting or not behind or reached != feed.reached:
+            feed.progress_at, feed.reached = now, reached
         elif now - feed.progress_at > STALLED_SECONDS:
             raise Stalled(feed.takes.name)
 
-    async def _behind(self, feed: _Feed) -> bool:
-        """Whether there is something to read (or no partition to read from) while Kafka answers."""
+    async def _behind(self, feed: _Feed) -> tuple[bool, int]:
+        """Whether there is something to read while Kafka answers, and how far reading has come.
+
+        Without partitions, as a standby is, by how far the group has come.
+        """
         consumer = feed.subscriber.consumer
         if consumer is None:
-            return True
-        assigned = consumer.assignment()
+            return True, 0
         try:
-            async with asyncio.timeout(5):
-                if not assigned:
-                    await consumer.topics()
-                    self.state = "consuming"
-                    return True
-                ends = await consumer.end_offsets(list(assigned))
-                positions = {
-                    partition: await consumer.position(partition) for partition in assigned
-                }
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                known = await consumer.topics()
         except (KafkaError, TimeoutError, OSError):
             self.state = "kafka_away"
-            return False
+            return False, 0
         self.state = "consuming"
-        return any(ends[partition] > positions[partition] for partition in assigned)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                places = [
+                    TopicPartition(topic, partition)
+                    for topic in set(feed.takes.topics) & known
+                    for partition in consumer.partitions_for_topic(topic) or ()
+                ]
+                return await _lag(consumer, list(consumer.assignment()) or places)
+        except (KafkaError, TimeoutError, OSError):  # it answers others, but not this consumer
+            return True, feed.reached
 
 
-class _StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """On assignment: start at the smaller of the offset stored with our data and the committed one."""
+async def _lag(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> tuple[bool, int]:
+    ends = await consumer.end_offsets(places)
+    assigned = consumer.assignment()
+    reached = {
+        place: await (consumer.position(place) if place in assigned else consumer.committed(place))
+        or 0
+        for place in places
+    }
+    return any(ends[place] > reached[place] for place in places), sum(reached.values())
 
-    def __init__(
-        self,
-        pool: Pool,
-        subscription: str,
-        consumer: Callable[[], object],
-    ) -> None:
-        self._pool, self._subscription, self._consumer = pool, subscription, consumer
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Nothing to hand over: the partition's lock is taken per transaction."""
-
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """A database that never took anything in starts at the beginning, whatever Kafka remembers."""
-        consumer = self._consumer()
-        stored = await self._stored()
-        for partition in assigned:
-            committed = await consumer.committed(partition)  # type: ignore[attr-defined]  # AIOKafkaConsumer
-            following = stored.get((partition.topic, partition.partition))
-            if following is None:
-                if committed:
-                    await consumer.seek_to_beginning(partition)  # type: ignore[attr-defined]  # likewise
-            elif committed is None or following < committed:
-                consumer.seek(partition, following)  # type: ignore[attr-defined]  # likewise
-
-    async def _stored(self) -> dict[tuple[str, int], int]:
-        attempt = 0
-        while True:
-            try:
-                rows = await self._pool.fetch(
-                    "select topic, partition, next from offsets where subscription = $1",
-                    self._subscription,
-                )
-            except Exception as error:
-                if not is_world_away(error):
-                    raise
-                await asyncio.sleep(backoff(attempt, first=0.2, most=BACKOFF_SECONDS_MAX))
-                attempt += 1
-            else:
-                return {(row["topic"], row["partition"]): row["next"] for row in rows}
+def _fail(failed: asyncio.Future[None], error: BaseException) -> None:
+    if not failed.done():
+        failed.set_exception(error)

@@ -4,8 +4,10 @@ Promise P5 (nothing vanishes): the error costs every record fetched together wit
 poll. So what was not handed over is fetched again, one record at a time, and the bad one becomes an `Unreadable`.
 """
 
+import asyncio
+
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 RECORDS_MAX = 500
 FETCH_MS = 1_000
@@ -16,16 +18,29 @@ class Unreadable(ConsumerRecord):  # type: ignore[misc]  # aiokafka is untyped
 
 
 class RecordReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
-    """Hands over every offset, readable or not, and none twice."""
+    """Hands over every offset, readable or not, and none twice; nothing but between `go_on()` and `hold()`."""
 
     def __init__(self, *topics: str, **options: object) -> None:
         super().__init__(*topics, **options)
         self._next: dict[TopicPartition, int] = {}
+        self._going = asyncio.Event()
+
+    def hold(self) -> None:
+        """The partitions change hands: where to begin is not known yet."""
+        self._going.clear()
+        self._next = {}
+
+    def go_on(self) -> None:
+        """Every assigned partition stands where it is to be read from."""
+        self._going.set()
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         """As aiokafka's, but for the records it cannot decode."""
+        if not self._going.is_set():
+            await asyncio.sleep(timeout_ms / 1000)
+            return {}
         try:
             await self._note_positions()
             found = await super().getmany(
@@ -34,6 +49,11 @@ class RecordReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyp
         except UnicodeDecodeError:
             found = await self._one_at_a_time(max_records or RECORDS_MAX)
         except IllegalStateError:  # a partition went to another consumer meanwhile
+            return {}
+        except KafkaError:  # of one partition; what was fetched of the others is lost with it
+            self._again()
+            raise
+        if not self._going.is_set():  # it would be read by whoever has the partition now
             return {}
         for partition, records in found.items():
             self._next[partition] = records[-1].offset + 1
@@ -49,9 +69,13 @@ class RecordReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyp
                 for each in assigned
             }
 
-    async def _one_at_a_time(self, most: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+    def _again(self) -> None:
         for partition, following in self._next.items():
-            self.seek(partition, following)
+            if partition in self.assignment():
+                self.seek(partition, following)
+
+    async def _one_at_a_time(self, most: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        self._again()
         ends = await self.end_offsets(list(self._next))
         found = {each: await self._read(each, ends[each], most) for each in list(self._next)}
         return {each: records for each, records in found.items() if records}

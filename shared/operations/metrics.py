@@ -17,6 +17,11 @@ BLOCKED_STREAMS = Gauge(
     "Streams that wait behind a bad or missing record.",
     ("subscription",),
 )
+BLOCKED_SECONDS = Gauge(
+    "datacloud_blocked_oldest_seconds",
+    "How long the oldest of the records that block a stream has waited.",
+    ("subscription",),
+)
 SCHEDULED_BACKLOG = Gauge(
     "datacloud_scheduled_backlog", "Due work that has not been done yet.", ("kind",)
 )

@@ -27,7 +27,7 @@ from shared.event_sourcing.database import Pool, is_world_away, open_pool
 from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging.consumer import Consumer, Takes
 from shared.messaging.relay import Relay
-from shared.operations import metrics
+from shared.operations.gauges import keep_gauges
 from shared.operations.logging import configure_logging
 from shared.operations.memory import give_back_large_blocks, spare_the_collector
 from shared.operations.settings import CommonSettings, load_settings
@@ -37,9 +37,10 @@ from shared.web.problems import Refusal
 from shared.web.sign_in import Identity
 
 HTTP_DRAIN_SECONDS = 4
-BACKGROUND_STOP_SECONDS = 9.0
+STOP_SECONDS = 7.0
+POOL_CLOSE_SECONDS = 1.0
+"""Together less than the ten seconds after which a supervisor kills."""
 DATABASE_AWAY_AT_START_SECONDS = 60.0
-GAUGE_SECONDS = 10.0
 
 Configured = TypeVar("Configured", bound=CommonSettings)
 C = TypeVar("C")
@@ -127,11 +128,29 @@ def main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> None:
 
 
 async def _main(build: Callable[[], AbstractAsyncContextManager[Running]]) -> int:
-    stop = asyncio.Event()
+    stop, built = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    running = asyncio.create_task(_run(build, built, stop))
+    await asyncio.wait({running, stopping}, return_when="FIRST_COMPLETED")
+    if not built.is_set():  # what it waits for, a database perhaps, may never come
+        running.cancel()
+    stopping.cancel()
+    try:
+        return await running
+    except asyncio.CancelledError:
+        return 0
+
+
+async def _run(
+    build: Callable[[], AbstractAsyncContextManager[Running]],
+    built: asyncio.Event,
+    stop: asyncio.Event,
+) -> int:
     try:
         async with build() as running:
+            built.set()
             spare_the_collector()
             return await _supervise(running, stop)
     except (OSError, asyncpg.PostgresError) as error:
@@ -168,10 +187,10 @@ async def _supervise(running: Running, stop: asyncio.Event) -> int:
         error = None if task.cancelled() else task.exception()
         log.error("part_died", part=task.get_name(), error=repr(error), exc_info=error)
     server.should_exit = True
-    await asyncio.wait({http}, timeout=HTTP_DRAIN_SECONDS + 1)
-    for task in (http, stopping, *background):
+    for task in (stopping, *background):
         task.cancel()
-    await asyncio.wait({http, *background}, timeout=BACKGROUND_STOP_SECONDS - HTTP_DRAIN_SECONDS)
+    await asyncio.wait({http, *background}, timeout=STOP_SECONDS)
+    http.cancel()
     log.info("service_stopped", service=running.service)
     return 1 if dead else 0
 
@@ -203,7 +222,7 @@ async def database(settings: CommonSettings) -> AsyncIterator[Pool]:
         yield pool
     finally:
         try:
-            await asyncio.wait_for(pool.close(), 2)
+            await asyncio.wait_for(pool.close(), POOL_CLOSE_SECONDS)
         except TimeoutError:
             pool.terminate()
 
@@ -220,26 +239,3 @@ async def ready(pool: Pool, kafka_state: Callable[[], str]) -> tuple[bool, dict[
     kafka = kafka_state()
     status = "ok" if kafka == "consuming" else "degraded"
     return True, {"status": status, "database": "ok", "kafka": kafka}
-
-
-async def keep_gauges(service: str, pool: Pool) -> None:
-    """Every ten seconds: how much waits, where. Never fails the process."""
-    while True:
-        try:
-            await _read_gauges(service, pool)
-        except Exception as error:
-            if not is_world_away(error):
-                raise
-        await asyncio.sleep(GAUGE_SECONDS)
-
-
-async def _read_gauges(service: str, pool: Pool) -> None:
-    metrics.OUTBOX_DEPTH.labels(service).set(await pool.fetchval("select count(*) from outbox"))
-    for row in await pool.fetch(
-        "select kind, count(*) as entries from scheduled where due_at <= datacloud_now() group by kind"
-    ):
-        metrics.SCHEDULED_BACKLOG.labels(row["kind"]).set(row["entries"])
-    for row in await pool.fetch(
-        "select subscription, count(distinct (topic, stream)) as streams from blocked group by subscription"
-    ):
-        metrics.BLOCKED_STREAMS.labels(row["subscription"]).set(row["streams"])

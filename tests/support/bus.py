@@ -74,7 +74,7 @@ def fact(stream_id: str, sequence: int, agency: str = "BAPPEDA", **more: str) ->
 
 
 def react(said: Fact, _: datetime) -> Iterable[To[Do]]:
-    """`BAPPEDA` is noted; `IGNORED`, `REFUSED` and `BROKEN` are what their names say."""
+    """`BAPPEDA` is noted; `IGNORED`, `REFUSED`, `BROKEN` and `UNSTORABLE` are what their names say."""
     assert isinstance(said, RequestSubmitted)
     stream_id = str(said.request_id)
     if said.agency_code == "IGNORED":
@@ -84,7 +84,8 @@ def react(said: Fact, _: datetime) -> Iterable[To[Do]]:
     if said.agency_code == "BROKEN":
         message = "our own fault"
         raise ArithmeticError(message)
-    return [To(stream_id, Do((Happened("noted"),)))]
+    due = ("no text holds a \0", r.MONDAY) if said.agency_code == "UNSTORABLE" else None
+    return [To(stream_id, Do((Happened("noted", due=due),)))]
 
 
 @dataclass(slots=True)
@@ -164,7 +165,7 @@ def counted(name: str) -> dict[str, int]:
         outcome: REGISTRY.get_sample_value(
             "datacloud_records_total", {"subscription": name, "outcome": outcome}
         )
-        for outcome in ("received", *OUTCOMES, "drained", "released")
+        for outcome in ("received", *OUTCOMES, "drained")
     }
     return {outcome: int(value) for outcome, value in found.items() if value}
 

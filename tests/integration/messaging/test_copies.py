@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import asyncpg
 import orjson
 import pytest
 
 from shared.people.copies import Copies
-from tests.support.bus import Bus, Record, bus, consuming, counted, until
+from tests.support.bus import Bus, RawName, Record, bus, consuming, counted, until
 from tests.support.ledger import Ledger
 
 PERSON = UUID(int=1)
@@ -89,6 +90,9 @@ async def test_who_was_forgotten_is_not_copied_again(unit: Ledger, people: Bus) 
     record("x", "datacloud.text.v1", b"\xff"),
     text(UUID(int=9), "a NUL \0 in a text"),
     Record(b"x", b"{}", [("ce_type", None)]),
+    replace(person(PERSON, "Forged"), key=b"x"),
+    replace(person(PERSON, "Forged"), key=str(UUID(int=0xA)).upper().encode()),
+    replace(person(PERSON, "Forged"), headers=[(RawName("x"), b"1")]),
 ])  # fmt: skip
 async def test_an_unreadable_record_is_noted_without_its_bytes_and_costs_nobody_else(
     unit: Ledger, people: Bus, bad: Record
@@ -104,5 +108,28 @@ async def test_reading_everything_again_changes_nothing(unit: Ledger, people: Bu
     await copied(unit, people, person(PERSON, "Siti"), person(PERSON, "Siti Aminah"))
     again = Copies(unit.pool, f"again.{uuid4().hex[:8]}", [people.topic])
     async with consuming(unit, people.bootstrap, again):
-        await until(lambda: counted(again.name).get("received", 0) >= 1)
+        await until(lambda: counted(again.name).get("received", 0) == 2)
     assert await names(unit) == ["Siti Aminah"]
+
+
+async def test_a_bad_record_read_again_is_a_duplicate(unit: Ledger, people: Bus) -> None:
+    copies = Copies(unit.pool, f"copies.{uuid4().hex[:8]}", [people.topic])
+    await people.send(person(PERSON, "Siti"), record("x", "datacloud.person.v1", b"[]"))
+    async with consuming(unit, people.bootstrap, copies):
+        await until(lambda: counted(copies.name).get("received", 0) == 2)
+    await unit.pool.execute("delete from offsets")
+    async with consuming(unit, people.bootstrap, copies):
+        await until(lambda: counted(copies.name).get("received", 0) == 4)
+    assert counted(copies.name) == {"received": 4, "applied": 2, "parked": 1, "duplicate": 1}
+
+
+async def test_a_record_that_the_database_refuses_is_noted_and_costs_nobody_else(
+    unit: Ledger, owner_dsn: str, people: Bus
+) -> None:
+    owner = await asyncpg.connect(owner_dsn)
+    await owner.execute("alter table persons add check (position('refused' in data) = 0)")
+    await owner.close()
+    told = [person(UUID(int=number), name) for number, name in enumerate(("A", "refused", "B"), 1)]
+    outcomes = await copied(unit, people, *told)
+    assert outcomes == {"received": 3, "applied": 2, "parked": 1}
+    assert sorted(await names(unit)) == ["A", "B"]

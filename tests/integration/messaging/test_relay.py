@@ -152,6 +152,23 @@ async def test_of_two_relays_one_leads_and_the_other_takes_over(
     assert numbers(await topic.read(22)) == {"s": list(range(1, 23))}
 
 
+async def test_a_relay_whose_connection_is_cut_leads_again(
+    unit: Ledger, dsn: str, topic: Bus
+) -> None:
+    service = speaking(unit, topic)
+    async with relaying(service, dsn, topic.bootstrap):
+        for _ in range(3):
+            await do(service, "s", TOLD)
+            await emptied(unit)
+            await unit.pool.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted"
+                " and database = (select oid from pg_database where datname = current_database())"
+            )
+        await do(service, "s", TOLD)
+        await emptied(unit)
+    assert numbers(await topic.read(4)) == {"s": [1, 2, 3, 4]}
+
+
 async def test_a_person_is_said_as_known_now_and_as_deleted_once_the_row_is_gone(
     unit: Ledger, dsn: str, topic: Bus
 ) -> None:

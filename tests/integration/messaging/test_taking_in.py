@@ -2,17 +2,23 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.event_sourcing.store import Reserve
 from shared.event_sourcing.unit_of_work import UnitOfWork
-from shared.messaging import subscription as subscription_module
-from shared.messaging.consumer import Consumer, TopicsWrong
+from shared.messaging import consumer as consumer_module
+from shared.messaging import taking as taking_module
+from shared.messaging.blocked import Received
+from shared.messaging.consumer import Consumer, Stalled, TopicsWrong
+from shared.messaging.reading import RecordReader
+from shared.messaging.taking import Mode
 from tests.support.bus import Bus, consuming, counted, fact, received, until
 from tests.support.ledger import DEFINITION, Ledger, count, history, ledger
 from tests.support.servers import Databases
@@ -103,16 +109,116 @@ async def test_a_name_that_is_taken_refuses_the_fact_and_no_other_of_its_batch(
     assert await noted(unit) == {first: 1}
 
 
+async def test_a_fact_whose_effect_the_database_refuses_waits_alone_with_its_successors(
+    unit: Ledger, topic: Bus
+) -> None:
+    name, others = stream(), [stream() for _ in range(9)]
+    await topic.send(*(fact(each, 1) for each in (*others, name)))
+    await topic.send(fact(name, 2, "UNSTORABLE"), fact(name, 3), *(fact(o, 2) for o in others))
+    taking = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, taking):
+        assert await received(taking.name, 21) == {"applied": 19, "parked": 1, "held": 1}
+    assert await noted(unit) == {name: 1, **dict.fromkeys(others, 2)}
+    rows = await unit.pool.fetch("select sequence, reason from blocked order by 1")
+    assert [tuple(row) for row in rows] == [(2, "error"), (3, None)]
+
+
+async def test_a_held_fact_that_the_database_refuses_does_not_cost_the_one_it_waited_for(
+    unit: Ledger, topic: Bus
+) -> None:
+    name = stream()
+    taking = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, taking):
+        await topic.send(fact(name, 2, "UNSTORABLE"), fact(name, 3))
+        await received(taking.name, 2)
+        await topic.send(fact(name, 1))
+        assert await received(taking.name, 3) == {"applied": 1, "held": 2}
+        await until(lambda: counted(taking.name).get("applied") == 1)
+    assert await noted(unit) == {name: 1}
+    rows = await unit.pool.fetch("select sequence, reason from blocked order by 1")
+    assert [tuple(row) for row in rows] == [(2, "error"), (3, None)]
+
+
+async def test_a_corrected_fact_takes_the_place_of_a_parked_one_and_its_successors_follow(
+    unit: Ledger, topic: Bus
+) -> None:
+    name = stream()
+    taking = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, taking):
+        await topic.send(fact(name, 1, "BROKEN"), fact(name, 2))
+        assert await received(taking.name, 2) == {"parked": 1, "held": 1}
+        await topic.send(fact(name, 1))
+        expected = {"applied": 1, "parked": 1, "held": 1, "drained": 1}
+        assert await received(taking.name, 3) == expected
+    assert await noted(unit) == {name: 2}
+    assert await count(unit.pool, "blocked") == 0
+
+
+async def test_what_a_crash_left_ready_is_taken_in_at_the_next_start(
+    unit: Ledger, topic: Bus
+) -> None:
+    name = stream()
+    taking = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, taking):
+        await topic.send(fact(name, 1), fact(name, 3), fact(name, 4, "BROKEN"))
+        await received(taking.name, 3)
+    await unit.pool.execute("update marks set sequence = 2")  # 2 went in, and then the power failed
+    async with consuming(unit, topic.bootstrap, taking):
+        await until(lambda: counted(taking.name).get("drained") == 1)
+    assert await noted(unit) == {name: 2}
+    (row,) = await unit.pool.fetch("select sequence, reason from blocked")
+    assert tuple(row) == (4, "error"), "it keeps its bytes and waits for a person"
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_records_of_a_foreign_producer_may_be_compressed(
+    unit: Ledger, topic: Bus, codec: str
+) -> None:
+    taking, said = topic.subscription(unit), fact(stream(), 1)
+    async with (
+        consuming(unit, topic.bootstrap, taking),
+        AIOKafkaProducer(bootstrap_servers=topic.bootstrap, compression_type=codec) as producer,
+    ):
+        await producer.send_and_wait(
+            topic.topic, said.value, key=said.key, headers=list(said.headers)
+        )
+        assert await received(taking.name, 1) == {"applied": 1}
+
+
+async def test_a_record_is_counted_once_however_often_the_batch_is_tried(
+    unit: Ledger, topic: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One half of a batch is in, the other waits for the database: only the other is tried again."""
+    taking, attempts = topic.subscription(unit), 0
+    commit = taking._commit  # noqa: SLF001 - the moment between two halves
+
+    async def sometimes(records: Sequence[Received], mode: Mode) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 3:
+            raise ConnectionResetError
+        await commit(records, mode)
+
+    monkeypatch.setattr(taking, "_commit", sometimes)
+    name = stream()
+    sent = [fact(name, 1, "UNSTORABLE"), *(fact(stream(), 1) for _ in range(3))]
+    await topic.send(*(replace(each, partition=0) for each in sent))
+    async with consuming(unit, topic.bootstrap, taking):
+        assert await received(taking.name, 4) == {"applied": 3, "parked": 1}
+    assert attempts > 3
+
+
 async def test_when_our_code_fails_on_everything_nothing_is_parked_and_it_waits_for_a_better_program(
     unit: Ledger, topic: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscription_module, "STREAMS_FAILING_MAX", 5)
+    monkeypatch.setattr(taking_module, "STREAMS_FAILING_MAX", 5)
     streams = [stream() for _ in range(8)]
     await topic.send(*(fact(each, 1, "BROKEN") for each in streams))
     taking = topic.subscription(unit)
-    async with consuming(unit, topic.bootstrap, taking):
-        await asyncio.sleep(1.5)
-        assert counted(taking.name) == {}
+    with structlog.testing.capture_logs() as told:
+        async with consuming(unit, topic.bootstrap, taking):
+            await until(lambda: any(each["event"] == "subscription_waits" for each in told))
+            assert counted(taking.name) == {}
     assert await count(unit.pool, "blocked") == await count(unit.pool, "offsets") == 0
     repaired = topic.subscription(unit, taking.name)
     repaired._react = lambda *_: []  # noqa: SLF001 - the next version of the program
@@ -212,6 +318,23 @@ async def test_while_the_database_is_away_no_record_is_judged_and_then_all_is_ta
         await admin.close()
         assert await received(taking.name, 21) == {"applied": 21}
     assert await count(unit.pool, "blocked") == 0
+
+
+async def test_a_consumer_that_reads_nothing_though_there_is_something_ends_its_process(
+    unit: Ledger, topic: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(consumer_module, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(RecordReader, "go_on", lambda _: None)  # as one that never rejoins
+    taking = topic.subscription(unit)
+    consumer = Consumer(unit.pool, topic.bootstrap, "ledger", [taking])
+    running = asyncio.create_task(consumer.run())
+    await until(lambda: consumer.state == "consuming")
+    await asyncio.sleep(1)
+    assert not running.done(), "nothing to read is no reason"
+    await topic.send(fact(stream(), 1))
+    with pytest.raises(Stalled):
+        await asyncio.wait_for(running, 20)
 
 
 async def test_a_service_whose_topics_are_missing_or_differ_does_not_start(

@@ -1,0 +1,72 @@
+"""Where a consumer begins to read when partitions are handed to it.
+
+Promise P12: a database that was restored, or offsets that were lost, catch up by themselves.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.event_sourcing.database import Pool, is_world_away
+from shared.messaging.reading import RecordReader
+from shared.operations.backoff import backoff
+
+TRIES_MAX = 6
+BACKOFF_SECONDS_MAX = 10.0
+
+
+class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """On assignment: start at the smaller of the offset stored with our data and the committed one.
+
+    Nothing is read before that. aiokafka swallows what a listener raises, so it is told to whoever watches.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        subscription: str,
+        consumer: Callable[[], RecordReader],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._pool, self._subscription = pool, subscription
+        self._consumer, self._failed = consumer, failed
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Nothing to hand over: the partition's lock is taken per transaction."""
+        del revoked
+        self._consumer().hold()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """A database that never took anything in starts at the beginning, whatever Kafka remembers."""
+        places, attempt = list(assigned), 0
+        while True:
+            try:
+                await self._place(places)
+            except Exception as error:  # noqa: BLE001 - told to whoever watches, or tried again
+                away = isinstance(error, KafkaError) or is_world_away(error)
+                if not away or attempt >= TRIES_MAX:
+                    self._failed(error)
+                    return
+                await asyncio.sleep(backoff(attempt, first=0.2, most=BACKOFF_SECONDS_MAX))
+                attempt += 1
+            else:
+                self._consumer().go_on()
+                return
+
+    async def _place(self, places: Sequence[TopicPartition]) -> None:
+        consumer = self._consumer()
+        rows = await self._pool.fetch(
+            "select topic, partition, next from offsets where subscription = $1",
+            self._subscription,
+        )
+        stored = {(row["topic"], row["partition"]): row["next"] for row in rows}
+        for place in places:
+            committed = await consumer.committed(place)
+            following = stored.get((place.topic, place.partition))
+            if following is None:
+                if committed:
+                    await consumer.seek_to_beginning(place)
+            elif committed is None or following < committed:
+                consumer.seek(place, following)

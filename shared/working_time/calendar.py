@@ -109,7 +109,7 @@ class WorkingCalendar:
         if number < 1:
             message = f"working days are counted from 1, not {number}"
             raise ValueError(message)
-        self._require((on + _ONE_DAY).year)
+        self._require(_beside(on, _ONE_DAY).year)
         return self._working_day(bisect_right(self._working_days, on) + number - 1)
 
     def first_working_day_from(self, on: date) -> date:
@@ -119,7 +119,7 @@ class WorkingCalendar:
 
     def last_working_day_before(self, on: date) -> date:
         """The nearest working day earlier than `on`. Raises UnknownYearError."""
-        self._require((on - _ONE_DAY).year)
+        self._require(_beside(on, -_ONE_DAY).year)
         index = bisect_left(self._working_days, on) - 1
         if index >= 0:
             return self._working_days[index]
@@ -213,6 +213,14 @@ class WorkingCalendar:
 @cache
 def _bundled() -> WorkingCalendar:
     return WorkingCalendar.load(BUNDLED)
+
+
+def _beside(on: date, step: timedelta) -> date:
+    """Raises UnknownYearError at the end of all dates."""
+    try:
+        return on + step
+    except OverflowError:
+        raise UnknownYearError(on.year) from None
 
 
 def _dates(first: date, last: date) -> Iterator[date]:

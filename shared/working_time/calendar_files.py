@@ -25,7 +25,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class CalendarFileError(ValueError):
-    """A calendar file that cannot be used: names the file and every mistake found."""
+    """A calendar file that cannot be used: names the file and every mistake found.
+
+    Indonesian for whoever types a command; what is wrong inside a file is told as the parser tells it.
+    """
 
     def __init__(self, path: Path, mistake: str) -> None:
         super().__init__(f"{path}: {mistake}")
@@ -148,11 +151,11 @@ def read_directory(directory: Path) -> CalendarContent:
     """Read every year of a directory. Raises CalendarFileError."""
     years = [_read_year(path) for path in sorted(directory.glob("[0-9][0-9][0-9][0-9].toml"))]
     if not years:
-        raise CalendarFileError(directory, "holds no calendar file <year>.toml")
+        raise CalendarFileError(directory, "tidak memuat berkas kalender <tahun>.toml")
     numbers = tuple(year.year for year in years)
     missing = sorted(set(range(numbers[0], numbers[-1])) - set(numbers))
     if missing:
-        raise CalendarFileError(directory, f"years missing in between: {missing}")
+        raise CalendarFileError(directory, f"tahun di antaranya tidak ada: {missing}")
     hours = _read(directory / "hours.toml", _Hours)
     fasting = hours.ramadan.week_hours()
     return CalendarContent(
@@ -171,7 +174,7 @@ def read_directory(directory: Path) -> CalendarContent:
 def _read_year(path: Path) -> _Year:
     year = _read(path, _Year)
     if str(year.year) != path.stem:
-        raise CalendarFileError(path, f"says year {year.year}")
+        raise CalendarFileError(path, f"menyebut tahun {year.year}")
     return year
 
 
@@ -184,5 +187,7 @@ def _read(path: Path, model: type[_Model]) -> _Model:
             for mistake in error.errors()
         )
         raise CalendarFileError(path, "; ".join(mistakes)) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CalendarFileError(path, "tidak ada atau tidak dapat dibaca") from error
+    except ValueError as error:
         raise CalendarFileError(path, str(error)) from error

@@ -73,26 +73,26 @@ def test_a_day_without_decree_is_allowed_in_a_provisional_year(directory: Path) 
 def test_a_file_named_after_another_year_is_refused(directory: Path) -> None:
     year_file(directory, DAY + DECREED)
     (directory / "2026.toml").rename(directory / "2027.toml")
-    with pytest.raises(CalendarFileError, match="says year 2026"):
+    with pytest.raises(CalendarFileError, match="menyebut tahun 2026"):
         read_directory(directory)
 
 
 def test_a_year_missing_in_between_is_refused(directory: Path) -> None:
     year_file(directory, DAY + DECREED)
     year_file(directory, "day = []\n", 2028)
-    with pytest.raises(CalendarFileError, match=r"missing in between: \[2027\]"):
+    with pytest.raises(CalendarFileError, match=r"di antaranya tidak ada: \[2027\]"):
         read_directory(directory)
 
 
 def test_a_directory_without_calendars_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CalendarFileError, match="holds no calendar file"):
+    with pytest.raises(CalendarFileError, match="tidak memuat berkas kalender"):
         read_directory(tmp_path)
 
 
 def test_hours_are_required(directory: Path) -> None:
     year_file(directory, DAY + DECREED)
     (directory / "hours.toml").unlink()
-    with pytest.raises(CalendarFileError, match=r"hours\.toml"):
+    with pytest.raises(CalendarFileError, match=r"hours\.toml: tidak ada"):
         read_directory(directory)
 
 

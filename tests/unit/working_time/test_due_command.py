@@ -21,7 +21,12 @@ RECEIVED = ("--received", "2026-11-23T10:00+07:00")
         ([*RECEIVED, "--limit", "5wd", "--calendar-as-of", "kemarin"], "bukan tanggal"),
         (["--received", "2031-01-01T10:00Z", "--limit", "5wd"], "tahun 2031 belum tersedia"),
         (["--received", "2028-12-29T10:00Z", "--limit", "5wd"], "tahun 2029 belum tersedia"),
-        ([*RECEIVED, "--limit", "5wd", "--calendars", "/nowhere"], "holds no calendar file"),
+        (["--received", "9999-12-31T10:00+07:00", "--limit", "5wd"], "tahun 9999 belum tersedia"),
+        (["--received", "0001-01-01T00:00+14:00", "--limit", "3wh"], "tahun 1 belum tersedia"),
+        (
+            [*RECEIVED, "--limit", "5wd", "--calendars", "/nowhere"],
+            "tidak memuat berkas kalender <tahun>.toml",
+        ),
     ],
 )
 def test_misuse_is_told_in_one_line_and_ends_with_2(arguments: list[str], message: str) -> None:

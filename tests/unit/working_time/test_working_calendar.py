@@ -105,6 +105,13 @@ def test_a_limit_that_runs_past_the_last_year_names_the_missing_year(limit: str)
         CALENDAR.due(datetime(2028, 12, 1, tzinfo=UTC), Limit.parse(limit))
 
 
+def test_the_first_and_the_last_date_there_is_are_only_unknown_years() -> None:
+    with pytest.raises(UnknownYearError, match="tahun 9999"):
+        CALENDAR.working_day_after(date.max, 1)
+    with pytest.raises(UnknownYearError, match="tahun 1 "):
+        CALENDAR.last_working_day_before(date.min)
+
+
 def test_nothing_lies_before_the_first_working_day() -> None:
     with pytest.raises(UnknownYearError, match="tahun 2020"):
         CALENDAR.last_working_day_before(date(2021, 1, 4))

@@ -166,3 +166,10 @@ def test_a_field_said_twice_is_refused_because_readers_would_differ(
     twice = content(ce_type).replace(b'"%b"' % name, b'"new": 1, "new": 2, "%b"' % name)
     with pytest.raises(Malformed, match="ambiguous_json"):
         decode(ce_type, twice)
+
+
+def test_a_newer_field_with_a_number_too_large_for_a_double_is_passed_over() -> None:
+    newer = content().replace(b'"cycle"', b'"new": 1e999, "cycle"')
+    assert decode(SUBMITTED, newer) == decode(SUBMITTED, content())
+    with pytest.raises(Malformed, match="ambiguous_json"):
+        decode(SUBMITTED, newer.replace(b'"cycle"', b'"new": 1e999, "cycle"'))

@@ -134,12 +134,12 @@ TEMPORARY: dict[str, tuple[dict[str, object], Outcome]] = {
     ),
     "message, no space": ({"data": "452 no space"}, TemporaryFailure("server_busy", 452)),
     "shutting down": ({"data": "421 closing"}, TemporaryFailure("server_busy", 421)),
+    "sender": ({"mail": "550 not you"}, TemporaryFailure("sender_refused", 550)),
     "login wanted": ({"mail": "530 log in first"}, TemporaryFailure("not_authenticated", 530)),
     "closed before": ({"mail": "close"}, TemporaryFailure("connection_lost")),
     "closed in data": ({"data": "close"}, TemporaryFailure("connection_lost")),
 }
 PERMANENT: dict[str, tuple[dict[str, object], Outcome]] = {
-    "sender": ({"mail": "550 not you"}, PermanentFailure("sender_refused", 550)),
     "recipient": (
         {"rcpt": {"siti@dinkes.example.id": "550 5.1.1 no such user"}},
         PermanentFailure("recipient_refused", 550),

@@ -208,12 +208,12 @@ def _address(recipient: str) -> Address:
 
 
 def _verdict(error: Exception) -> TemporaryFailure | PermanentFailure:
-    """The order matters: most of these errors are OSErrors too."""
+    """The order matters: most of these errors are OSErrors too. A refused sender is our setting, not the message."""
     match error:
         case aiosmtplib.SMTPAuthenticationError(code=code):
             return TemporaryFailure("not_authenticated", code)
         case aiosmtplib.SMTPSenderRefused(code=code):
-            return _refusal("sender_refused", code)
+            return TemporaryFailure(_refusal("sender_refused", code).reason_code, code)
         case aiosmtplib.SMTPRecipientRefused(code=code):
             return _refusal("recipient_refused", code)
         case aiosmtplib.SMTPDataError(code=code):

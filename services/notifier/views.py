@@ -1,6 +1,7 @@
 """notifier's own event -> view rows, and the queries of its pages: all SQL of the service."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from services.notifier.commands import Notification
@@ -54,10 +55,16 @@ async def find_letter(pool: Pool, letter_id: UUID) -> bytes | None:
     return content
 
 
-async def is_confirmation(pool: Pool, letter_number: str) -> UUID | None:
-    """The request a letter number belongs to, if the letter was made."""
+async def database_time(pool: Pool) -> datetime:
+    """The one clock, now."""
+    now: datetime = await pool.fetchval("select datacloud_now()")
+    return now
+
+
+async def find_letter_id(pool: Pool, letter_number: str) -> UUID | None:
+    """The letter a number belongs to, if it was made."""
     found: UUID | None = await pool.fetchval(
-        "select request_id from confirmations where letter_number = $1 and sha256 is not null",
+        "select letter_id from confirmations where letter_number = $1 and sha256 is not null",
         letter_number,
     )
     return found

@@ -8,8 +8,9 @@ from starlette.responses import HTMLResponse
 from services.notifier import views
 from shared.event_sourcing.database import Pool
 from shared.web.problems import not_found
-from shared.web.tracking import TrackingKeys
+from shared.web.tracking import CaseKind, TrackingKeys
 
+LETTER: CaseKind = "letter"  # type: ignore[assignment]  # of no case: a printed code must open none
 LENGTH_MAX = 100
 _PAGE = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Verifikasi surat</title>
 <main><h1>Verifikasi surat konfirmasi</h1><p>{verdict}</p></main></html>"""
@@ -33,8 +34,8 @@ def routes(counter: Counter) -> APIRouter:
     async def verify(nomor: str = "", kode: str = "") -> HTMLResponse:
         if not 0 < len(nomor) <= LENGTH_MAX or len(kode) > LENGTH_MAX or not nomor.isprintable():
             raise not_found()
-        request_id = await views.is_confirmation(counter.pool, nomor)
-        real = request_id is not None and counter.keys.opens(kode, "request", request_id)
+        letter_id = await views.find_letter_id(counter.pool, nomor)
+        real = letter_id is not None and counter.keys.opens(kode, LETTER, letter_id)
         return HTMLResponse(_PAGE.format(verdict=_REAL if real else _NOT_REAL))
 
     return router

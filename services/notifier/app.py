@@ -40,6 +40,8 @@ from shared.web.tracking import TrackingKeys
 from shared.working_time.calendar import WorkingCalendar
 
 SERVICE = "notifier"
+MAIL_ATTEMPTS_MAX = 3_000
+"""Two days at the back-off's slowest pace of a minute; with its jitter, never less than one."""
 
 DEFINITION: Definition[Command, State, Event] = Definition(
     SERVICE,
@@ -71,7 +73,8 @@ async def build() -> AsyncIterator[Running]:
             unit, schedule.LETTER, letters.perform, letters.gave_up, at_once=2, attempts_max=None
         )
         sending = Effects(
-            unit, schedule.MAIL, mails.perform, mails.gave_up, at_once=settings.mails_at_once, attempts_max=12
+            unit, schedule.MAIL, mails.perform, mails.gave_up,
+            at_once=settings.mails_at_once, attempts_max=MAIL_ATTEMPTS_MAX,
         )  # fmt: skip
         routers = [routes(Counter(pool, office.keys))]
         app = service_app(settings, pool, routers, identity, {}, messaging)

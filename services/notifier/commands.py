@@ -50,9 +50,11 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The account was read back: the confirmation letter is due."""
+    """The account was read back: the confirmation letter is due. `group` is None if the fact did not say it."""
 
     subject: Subject
+    user_id: str
+    group: str | None
     activated_at: datetime
     at: datetime
 

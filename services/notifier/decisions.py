@@ -30,6 +30,8 @@ from services.notifier.state import State
 from shared.event_sourcing.outcomes import Refused
 
 CONFIRMED = "request_confirmed"
+MOOT = frozenset({"request_returned", "request_rejected", "activation_failed"})
+"""What nobody has to be told any more of a request that was withdrawn or set aside."""
 BREACHED = ("request_breached", "complaint_breached")
 
 
@@ -57,11 +59,12 @@ def decide(command: Command, state: State) -> Sequence[Event]:
 
 
 def notify(notifications: Sequence[Notification], state: State) -> Sequence[Event]:
-    """A notification has one id for ever: asked again, it is not sent again."""
+    """A notification has one id for ever: asked again, it is not sent again. After the end some are moot."""
     return [
         NotificationRequested(each)
         for each in notifications
         if each.notification_id not in state.mails
+        and not (state.ruled_out and each.template in MOOT)
     ]
 
 
@@ -69,17 +72,24 @@ def confirm(command: Confirm, state: State) -> Sequence[Event]:
     """One letter per request; none after a withdrawal or a setting aside."""
     if state.ruled_out or state.confirmation:
         return []
-    return [ConfirmationRequested(command.subject, command.activated_at, command.at)]
+    return [
+        ConfirmationRequested(
+            command.subject, command.user_id, command.group, command.activated_at, command.at
+        )
+    ]
 
 
 def end(command: EndCorrespondence, state: State) -> Sequence[Event]:
-    """A confirmation that was not sent yet is dropped, numbered letter or not; the contact is told of the end."""
+    """A confirmation that was not sent yet is dropped, numbered letter or not, and so is what has become moot.
+
+    The contact is told of the end.
+    """
     if state.ruled_out:
         return []
     dropped = [
         NotificationDropped(mail.notification.notification_id)
         for mail in state.mails.values()
-        if mail.state == "waiting" and mail.notification.template == CONFIRMED
+        if mail.state == "waiting" and mail.notification.template in {CONFIRMED, *MOOT}
     ]
     subject_id = command.notification.values["subject_id"]
     return [

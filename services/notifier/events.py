@@ -16,7 +16,7 @@ class NotificationRequested:
 
 @dataclass(frozen=True, slots=True)
 class NotificationDropped:
-    """A mail that was not sent yet is not to be sent any more."""
+    """A mail that was not sent yet is not to be sent any more; one that was just being sent may say so afterwards."""
 
     notification_id: UUID
 
@@ -26,6 +26,8 @@ class ConfirmationRequested:
     """A confirmation letter is to be numbered, made and mailed."""
 
     subject: Subject
+    user_id: str
+    group: str | None
     activated_at: datetime
     requested_at: datetime
 

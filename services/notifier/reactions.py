@@ -57,9 +57,11 @@ def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:
                 To(stream, Notify((_to_contact("request_rejected", fact, at, **_reason(fact)),)))
             ]
         case provisioning.AccountActivated():
-            return [To(stream, Confirm(_subject(fact), fact.activated_at, at))]
+            done_at = fact.activated_at
+            return [To(stream, Confirm(_subject(fact), fact.user_id, fact.group, done_at, at))]
         case provisioning.AdministratorReplaced():
-            return [To(stream, Confirm(_subject(fact), fact.replaced_at, at))]
+            done_at = fact.replaced_at
+            return [To(stream, Confirm(_subject(fact), fact.user_id, fact.group, done_at, at))]
         case provisioning.AccountActivationFailed():
             told = _to_role(
                 "activation_failed", "operator", fact, at,
@@ -94,12 +96,16 @@ def _about_request(fact: RequestFact, at: datetime) -> Iterable[To[Command]]:
 
 
 def _clock_started(fact: clock.DeadlineSet, at: datetime) -> Iterable[To[Command]]:
-    """A filing is told when its due date is known: number, code and date to who filed it, the work to the officers."""
+    """A filing is told when its due date is known: number, code and date to who filed it, the work to the officers.
+
+    A completed file of a request is told again, for its contact and due date may be new ones.
+    """
     subject = fact.subject
     person_id: UUID | None
     dates = {
         "cycle": str(fact.cycle),
         "due_on": fact.due_on.isoformat(),
+        "breach_at": _iso(fact.breach_at),
         "received_at": _iso(fact.received_at),
     }
     if isinstance(subject, RequestSubject):
@@ -107,9 +113,10 @@ def _clock_started(fact: clock.DeadlineSet, at: datetime) -> Iterable[To[Command
         template, person_id = "request_received", subject.contact_id
     else:
         officers = _to_role("new_complaint_for_officers", "complaint-officer", subject, at, **dates)
-        template, person_id = "complaint_received", subject.complainant_id
+        first = subject.complainant_id if fact.cycle == 1 else None
+        template, person_id = "complaint_received", first
     told = [officers]
-    if fact.cycle == 1 and person_id is not None:
+    if person_id is not None:
         told.insert(0, _notification(template, Recipient(person_id=person_id), subject, at, dates))
     return [To(str(subject.subject_id), Notify(tuple(told)))]
 
@@ -139,6 +146,8 @@ def confirmation_mail(confirmation: Confirmation, letter: Letter) -> Notificatio
         "letter_id": str(letter.letter_id),
         "letter_number": letter.letter_number,
         "activated_at": _iso(confirmation.activated_at),
+        "user_id": confirmation.user_id,
+        **({"group": confirmation.group} if confirmation.group else {}),
     }
     recipient = Recipient(person_id=confirmation.subject.contact_id)
     return _notification(

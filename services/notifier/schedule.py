@@ -14,16 +14,20 @@ LETTER = "letter"
 
 
 def due(event: Event, state: State) -> Iterable[SetDue | CancelDue]:
-    """One entry per mail until it is sent; one for the letter until it is made."""
+    """One entry per mail until it is sent; one for the letter until it is made.
+
+    A dropped mail keeps its entry: its work gives up by itself, unless it is just being sent and has to say so.
+    """
     match event:
         case events.NotificationRequested(notification=notification):
             payload = {"notification_id": str(notification.notification_id)}
             return [
                 SetDue(_mail(notification.notification_id), MAIL, notification.send_at, payload)
             ]
+        case events.NotificationDropped():
+            return []
         case (
-            events.NotificationDropped(notification_id=notification_id)
-            | events.NotificationSent(notification_id=notification_id)
+            events.NotificationSent(notification_id=notification_id)
             | events.NotificationUndeliverable(notification_id=notification_id)
         ):
             return [CancelDue(_mail(notification_id))]

@@ -45,6 +45,8 @@ class Confirmation:
     """What the confirmation letter says, and the letter itself once it is numbered."""
 
     subject: Subject
+    user_id: str
+    group: str | None
     activated_at: datetime
     letter: Letter | None = None
 
@@ -74,7 +76,10 @@ def evolve(state: State, event: Event) -> State:
         case NotificationDropped(notification_id=notification_id):
             return _ended(state, notification_id, "dropped")
         case ConfirmationRequested():
-            return replace(state, confirmation=Confirmation(event.subject, event.activated_at))
+            confirmation = Confirmation(
+                event.subject, event.user_id, event.group, event.activated_at
+            )
+            return replace(state, confirmation=confirmation)
         case ConfirmationRuledOut():
             return replace(state, ruled_out=True)
         case LetterNumbered():

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
+import structlog
+
 from services.notifier import views
 from services.notifier.commands import (
     Command,
@@ -16,6 +18,7 @@ from services.notifier.commands import (
     RecordSent,
     RecordUndeliverable,
 )
+from services.notifier.decisions import CONFIRMED
 from services.notifier.effects.letter import (
     ConfirmationLetter,
     LetterNotMadeError,
@@ -38,10 +41,12 @@ from shared.event_sourcing.decider import Given
 from shared.event_sourcing.outcomes import GiveUp, TryLater
 from shared.event_sourcing.scheduling import Due
 from shared.event_sourcing.unit_of_work import Work
-from shared.people.persons import find_person, find_text, is_forgotten, letter_row
+from shared.people.persons import Person, find_person, find_text, is_forgotten, letter_row
 from shared.service_standard.agencies import agencies
 from shared.service_standard.standard import Standard
 from shared.web.tracking import TrackingKeys
+
+log = structlog.get_logger(__name__)
 
 FORGOTTEN = "(dihapus)"
 BLANKED = "(kode pelacakan)"
@@ -98,17 +103,8 @@ class Letters:
         self, stream_id: str, confirmation: Confirmation, letter: Letter
     ) -> Work[Command]:
         subject, office = confirmation.subject, self._office
-        name = await _name_of(office.pool, subject.administrator_id)
-        content = ConfirmationLetter(
-            letter.letter_number,
-            letter.numbered_at,
-            subject.registration_number,
-            _agency_name(subject.agency_code),
-            subject.kind,
-            confirmation.activated_at,
-            office.signer,
-            administrator_name=name,
-        )
+        administrator = await _administrator(office.pool, subject.administrator_id)
+        content = content_of(confirmation, letter, administrator, office.signer)
         try:
             pdf = await make_letter(content, office.standard)
         except LetterNotMadeError as error:
@@ -127,28 +123,19 @@ class Mails:
 
     async def perform(self, due: Due, state: State) -> Work[Command]:
         """Raises TryLater while a copy is not here yet or the server is away, GiveUp when nobody can be reached."""
-        notification = state.mails[UUID(due.payload["notification_id"])].notification
-        office, addresses = self._office, await self._addresses(notification.recipient)
-        values = await self._values(notification)
+        waiting = state.mails[UUID(due.payload["notification_id"])]
+        notification = waiting.notification
+        ruled_out = state.ruled_out and notification.template == CONFIRMED
+        if waiting.state != "waiting" or ruled_out:
+            raise GiveUp("dropped")
+        addresses = await self._addresses(notification.recipient)
+        values = await self._values(notification, due.claimed_at)
         mail = render_mail(notification.template, values)
-        message = Message(
-            notification.notification_id,
-            addresses,
-            mail,
-            due.claimed_at,
-            await self._attachment(notification),
-        )
-        started = datetime.now(UTC)
-        outcome = await office.mailer.send(message)
-        if isinstance(outcome, TemporaryFailure):
-            raise TryLater(outcome.reason_code)
-        if isinstance(outcome, PermanentFailure):
-            raise GiveUp(outcome.reason_code)
-        body = mail.text.replace(str(values.get("tracking_code") or BLANKED), BLANKED)
-        sent_at = due.claimed_at + (
-            outcome.sent_at - started
-        )  # the database's clock at the server's 250
+        attachment = await self._attachment(notification)
+        message = Message(notification.notification_id, addresses, mail, due.claimed_at, attachment)
+        sent_at = await self._send(message, notification.recipient)
         sent = RecordSent(notification.notification_id, sent_at)
+        body = mail.text.replace(str(values.get("tracking_code") or BLANKED), BLANKED)
         row = views.ledger_row(notification, mail.subject, body)
         return Work(due.stream_id, lambda _: sent, rows=(row,))
 
@@ -158,6 +145,18 @@ class Mails:
         return Work(
             due.stream_id, lambda given: RecordUndeliverable(notification_id, reason, given.at)
         )
+
+    async def _send(self, message: Message, recipient: Recipient) -> datetime:
+        """When the mail server took it, by the database's clock: one clock for all (DOMAIN section 4 rule 11)."""
+        outcome = await self._office.mailer.send(message)
+        if isinstance(outcome, TemporaryFailure):
+            raise TryLater(outcome.reason_code)
+        if isinstance(outcome, PermanentFailure):
+            raise GiveUp(outcome.reason_code)
+        if outcome.refused:
+            log.warning("addresses_refused", role=recipient.role, count=len(outcome.refused))
+        now = await views.database_time(self._office.pool)
+        return now - (datetime.now(UTC) - outcome.sent_at)
 
     async def _addresses(self, recipient: Recipient) -> tuple[str, ...]:
         office = self._office
@@ -176,7 +175,7 @@ class Mails:
             raise GiveUp("no_email_address")
         return (person.email,)
 
-    async def _values(self, notification: Notification) -> dict[str, object]:
+    async def _values(self, notification: Notification, at: datetime) -> dict[str, object]:
         office, values = self._office, dict[str, object](notification.values)
         subject_id = notification.values["subject_id"]
         values["service_url"] = office.public_url
@@ -190,6 +189,8 @@ class Mails:
             values["tracking_code"] = office.keys.code("complaint", UUID(subject_id))
         elif notification.template == "request_received":
             values["tracking_code"] = office.keys.code("request", UUID(subject_id))
+        if breach_at := notification.values.get("breach_at"):
+            values["overdue"] = at >= datetime.fromisoformat(breach_at)
         if text_id := notification.values.get("text_id"):
             text = await find_text(office.pool, UUID(text_id))
             if text is None:
@@ -208,13 +209,31 @@ class Mails:
         return Attachment(f"Surat-Konfirmasi-{number}.pdf", content)
 
 
-async def _name_of(pool: Pool, person_id: UUID) -> str:
+def content_of(
+    confirmation: Confirmation, letter: Letter, administrator: Person | None, signer: Signer
+) -> ConfirmationLetter:
+    """What the letter says; None stands for an administrator who was forgotten."""
+    subject = confirmation.subject
+    return ConfirmationLetter(
+        letter.letter_number,
+        letter.numbered_at,
+        subject.registration_number,
+        _agency_name(subject.agency_code),
+        subject.kind,
+        confirmation.activated_at,
+        signer,
+        administrator_name=administrator.name if administrator else FORGOTTEN,
+        administrator_position=administrator.position if administrator else None,
+        user_id=confirmation.user_id,
+        group=confirmation.group,
+    )
+
+
+async def _administrator(pool: Pool, person_id: UUID) -> Person | None:
     person = await find_person(pool, person_id)
-    if person is not None:
-        return person.name
-    if await is_forgotten(pool, person_id):
-        return FORGOTTEN
-    raise TryLater("administrator_not_here_yet")
+    if person is None and not await is_forgotten(pool, person_id):
+        raise TryLater("administrator_not_here_yet")
+    return person
 
 
 def _agency_name(code: str) -> str:

@@ -21,6 +21,10 @@ LETTER_ID = UUID(int=77)
 NUMBER = "000.8/17/DISKOMINFO-C/2026"
 NUMBERED_AT = r.MONDAY + timedelta(minutes=1)
 SENT_AT = r.MONDAY + timedelta(minutes=2)
+LETTER = Letter(LETTER_ID, NUMBER, NUMBERED_AT)
+CONFIRMATION = Confirmation(
+    c.Subject(**r.IDENTITY), r.ACCOUNT["user_id"], r.ACCOUNT["group"], r.MONDAY, LETTER
+)
 NOTHING: Letters = Past(Decider(initial, decide, evolve))
 
 
@@ -38,10 +42,7 @@ def number() -> c.NumberLetter:
 
 def mail() -> c.Notification:
     """The mail that carries the letter."""
-    subject = c.Subject(**r.IDENTITY)
-    confirmation = Confirmation(subject, r.MONDAY, Letter(LETTER_ID, NUMBER, NUMBERED_AT))
-    assert confirmation.letter is not None
-    return confirmation_mail(confirmation, confirmation.letter)
+    return confirmation_mail(CONFIRMATION, LETTER)
 
 
 def make() -> c.RecordLetter:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.notifier import commands as c
 from services.notifier.events import EVENTS, NotificationSent
 from services.notifier.publication import to_public
+from services.notifier.reactions import confirmation_mail
 from services.notifier.schedule import due
 from services.notifier.state import initial
 from shared.contracts.facts.notifier import ConfirmationSent, NotificationUndeliverable
@@ -21,6 +22,7 @@ from tests.support.given import names, read_back, told, waiting
 from tests.unit.notifier.cases import (
     ACTIVE,
     CONFIRMED,
+    LETTER,
     LETTER_ID,
     MADE,
     NOTHING,
@@ -78,7 +80,48 @@ def test_after_a_withdrawal_no_confirmation_goes_out(past: Letters, end: Fact) -
 
 
 def open_mails(past: Letters) -> list[UUID]:
-    return [key for key, mail in past.state.mails.items() if f"mail:{key}" in waiting(past, due)]
+    return [key for key, mail in past.state.mails.items() if mail.state == "waiting"]
+
+
+def test_after_the_end_no_mail_goes_out_about_what_has_become_moot() -> None:
+    moot = (
+        r.reviewed("returned", text_id=r.TEXT_ID),
+        r.reviewed("rejected", text_id=r.TEXT_ID),
+        r.activation_failed(),
+    )
+    ended = {"request_withdrawn": r.withdrawn(), "request_set_aside": r.set_aside()}
+    for told_end, end in ended.items():
+        for past in (heard(NOTHING, *moot, end), heard(NOTHING, end, *moot)):
+            assert [past.state.mails[key].notification.template for key in open_mails(past)] == [
+                told_end
+            ]
+    first = next(iter(heard(NOTHING, moot[0]).state.mails))
+    assert heard(heard(NOTHING, moot[0]).after(sent(first)), r.withdrawn()).state.mails[
+        first
+    ].state == ("sent"), "what was sent stays sent"
+
+
+def test_a_dropped_mail_keeps_its_entry_so_that_one_in_flight_can_still_say_it_was_sent() -> None:
+    dropped = heard(MADE, r.withdrawn())
+    assert MAIL in waiting(dropped, due)
+    assert dropped.when(refused(mail().notification_id)) == [], "its work gives up without a word"
+    assert MAIL not in waiting(dropped.after(sent(mail().notification_id)), due)
+
+
+def test_the_letter_and_its_mail_name_the_user_and_the_group() -> None:
+    confirmation = ACTIVE.state.confirmation
+    assert confirmation is not None
+    assert (confirmation.user_id, confirmation.group) == ("dc-bappeda-7f3a", "pd-bappeda")
+    values = confirmation_mail(confirmation, LETTER).values
+    assert (values["user_id"], values["group"]) == ("dc-bappeda-7f3a", "pd-bappeda")
+    ungrouped = heard(NOTHING, r.replaced()).state.confirmation
+    assert ungrouped is not None
+    assert ungrouped.user_id == "dc-bappeda-new"
+    assert "group" not in confirmation_mail(ungrouped, LETTER).values
+    replaced = r.replaced().model_copy(update={"group": "pd-bappeda"})
+    grouped = heard(NOTHING, replaced).state.confirmation
+    assert grouped is not None
+    assert grouped.group == "pd-bappeda"
 
 
 def test_a_letter_made_during_the_withdrawal_is_kept_and_not_mailed() -> None:
@@ -159,9 +202,11 @@ def test_history_is_read_back_from_the_store_as_it_was() -> None:
     assert read_back(EVENTS, everything) == everything
 
 
+UNDONE = ("waiting", "dropped")  # the work of a dropped mail ends by itself
 WHAT_COMES: list[Fact | c.Command] = [
     r.activated(), r.withdrawn(), r.set_aside(), r.deadline_set(), r.deadline_breached(),
-    r.breach_revoked(), r.reviewed("returned", text_id=r.TEXT_ID), number(), make(),
+    r.breach_revoked(), r.reviewed("returned", text_id=r.TEXT_ID), r.activation_failed(),
+    number(), make(),
     sent(mail().notification_id), refused(mail().notification_id),
 ]  # fmt: skip
 
@@ -180,6 +225,5 @@ def test_in_any_order_and_however_often_a_confirmation_is_sent_at_most_once(
     assert names(past.events).count("LetterNumbered") <= 1
     asked = [each.notification for each in past.state.mails.values()]
     assert names(past.events).count("NotificationRequested") == len(asked)
-    assert {f"mail:{key}" for key, each in past.state.mails.items() if each.state == "waiting"} == (
-        waiting(past, due).keys() - {"letter"}
-    )
+    undone = {f"mail:{key}" for key, each in past.state.mails.items() if each.state in UNDONE}
+    assert undone == waiting(past, due).keys() - {"letter"}

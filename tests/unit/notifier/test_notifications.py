@@ -68,7 +68,7 @@ CONTACT = str(r.CONTACT_ID)
     ("fact", "mails"),
     [
         (r.deadline_set(), [("request_received", CONTACT), ("new_request_for_reviewers", "reviewer")]),
-        (r.deadline_set(cycle=2), [("new_request_for_reviewers", "reviewer")]),
+        (r.deadline_set(cycle=2), [("request_received", CONTACT), ("new_request_for_reviewers", "reviewer")]),
         (r.reviewed("returned", text_id=r.TEXT_ID), [("request_returned", CONTACT)]),
         (r.reviewed("rejected", text_id=r.TEXT_ID), [("request_rejected", CONTACT)]),
         (r.withdrawn(), [("request_withdrawn", CONTACT)]),

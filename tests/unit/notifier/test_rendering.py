@@ -25,10 +25,13 @@ VALUES: Mapping[str, object] = {
     "breach_at": "2026-12-01T00:00:00+07:00",
     "case_url": "https://datacloud.example/pengaduan/7",
     "channel": "whatsapp",
+    "cycle": "1",
     "due_on": date(2026, 11, 30),
     "failed_at": "2026-11-30T09:00:00Z",
+    "group": "pd-dinkes",
     "kind": "open_account",
     "letter_number": "000.8/17/DISKOMINFO-C/2026",
+    "overdue": False,
     "platform": "scim",
     "reason_code": "timed_out",
     "reason_text": "Surat penunjukan belum ada.\nNIP admin tidak terbaca.",
@@ -39,6 +42,7 @@ VALUES: Mapping[str, object] = {
     "set_aside_at": "2026-11-30T09:00:00Z",
     "status_url": f"https://datacloud.example/permintaan/7?kode={CODE}&dari=surel",
     "tracking_code": CODE,
+    "user_id": "dinkes.1a2b3c4d",
     "withdrawn_at": "2026-11-30T09:00:00Z",
 }
 ALL = pytest.mark.parametrize("template", sorted(TEMPLATES))
@@ -181,9 +185,52 @@ def test_dates_and_instants_are_written_out_in_local_time() -> None:
         "Aktif sejak: Senin, 30 November 2026 pukul 16.00 WIB" in rendered("request_confirmed").text
     )
     assert (
-        "Terlambat sejak: Selasa, 1 Desember 2026 pukul 00.00 WIB"
+        "Terlampaui pada: Selasa, 1 Desember 2026 pukul 00.00 WIB"
         in rendered("request_breached").text
     )
+
+
+@pytest.mark.parametrize("template", ["request_received", "complaint_received"])
+def test_an_acknowledgement_does_not_promise_a_day_that_has_passed(template: str) -> None:
+    late = rendered(template, overdue=True).text
+    assert "paling lambat" not in late
+    assert "Batas waktu kami, Senin, 30 November 2026, sudah lewat." in late
+
+
+@pytest.mark.parametrize("template", ["request_breached", "complaint_breached"])
+def test_a_breach_mail_is_true_also_of_what_was_finished_meanwhile(template: str) -> None:
+    text = rendered(template).text
+    assert "tidak selesai sampai batas waktunya" in text
+    assert re.search(r"Langkah berikutnya: Periksa (permintaan|pengaduan) ini\.", text)
+    assert "belum" not in text
+
+
+def test_a_completed_file_is_not_called_a_new_request() -> None:
+    reviewers, contact = (
+        rendered(template, cycle="2")
+        for template in ("new_request_for_reviewers", "request_received")
+    )
+    assert "baru" not in reviewers.subject + reviewers.text
+    assert "sudah dilengkapi dan menunggu kajian" in reviewers.text
+    assert "Kelengkapan permintaan" in contact.subject
+    assert "Berkas yang melengkapi permintaan pembukaan akun" in contact.text
+    assert CODE in contact.text
+
+
+def test_a_confirmation_names_user_and_group_and_calls_a_replacement_one() -> None:
+    opened, replaced = (
+        rendered("request_confirmed", kind=kind)
+        for kind in ("open_account", "replace_administrator")
+    )
+    for mail in (opened, replaced):
+        assert "Nama pengguna: dinkes.1a2b3c4d\nGrup: pd-dinkes\n" in mail.text
+    assert "diganti" not in opened.subject + opened.text
+    assert replaced.subject == (
+        f"[{NUMBER}] Admin pengelola sudah diganti, akun Data Cloud sudah aktif"
+    )
+    assert "sudah diganti seperti yang Bapak/Ibu minta" in replaced.text
+    ungrouped = {name: value for name, value in VALUES.items() if name != "group"}
+    assert "Grup" not in render_mail("request_confirmed", ungrouped).text
 
 
 def test_codes_are_shown_as_words() -> None:

@@ -1,6 +1,6 @@
 """Types of what people type: what could forge a line, a header or a reading order is refused.
 
-Two kinds of text: one line (names, subjects) and several lines (narratives, reasons, answers).
+Two kinds of text: one line (names, subjects, reasons) and paragraphs (narratives, answers).
 """
 
 import re
@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema, core_schema
 from shared.web.field_messages import refuse_value
 
 LINE_LENGTH_MAX = 200
+REASON_LENGTH_MAX = 2000
 LINES_LENGTH_MAX = 10_000
 EMAIL_LENGTH_MAX = 254  # RFC 5321, 4.5.3.1.3 less the angle brackets
 YEAR_MIN, YEAR_MAX = 1950, 2100
@@ -61,7 +62,12 @@ class SingleLine:
 
 @dataclass(frozen=True, slots=True)
 class MultiLine:
-    """`Annotated[str, MultiLine(4000)]`: lines end in LF, tabs are kept."""
+    """`Annotated[str, MultiLine(4000)]`: paragraphs whose lines end in LF; tabs are kept, CR is refused.
+
+    For the narrative of a complaint and the answer to it alone. Whatever else is typed, a reason too, is one line:
+    a text with line ends can forge a header or a second entry wherever it is copied to. Browsers send the text of a
+    form with CR LF (HTML, form submission): a page turns them into LF before it asks this.
+    """
 
     length_max: int = LINES_LENGTH_MAX
 
@@ -85,23 +91,28 @@ def single_line(text: str) -> str:
         refuse_value("control_character", "Harus satu baris, tanpa karakter kendali.")
     if any(_is_hidden(character) for character in text):
         refuse_value("hidden_character", "Memuat karakter yang tidak terlihat.")
-    kept = unicodedata.normalize("NFC", text).strip()
-    if not any(character.isalnum() for character in kept):
-        refuse_value("blank", "Wajib diisi.")
-    return kept
+    return _said(text)
 
 
 def multi_line(text: str) -> str:
     """The text as kept. Raises the mistake to tell the sender."""
     refuse_forged(text)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    if _CONTROLS.search(lines.replace("\n", "").replace("\t", "")):
+    if "\r" in text:
+        refuse_value("carriage_return", "Baris diakhiri LF saja, tanpa karakter CR.")
+    if _CONTROLS.search(text.replace("\n", "").replace("\t", "")):
         refuse_value("control_character", "Memuat karakter kendali.")
-    if any(_is_hidden(character) for character in lines if character not in _JOINERS):
+    if any(_is_hidden(character) for character in text if character not in _JOINERS):
         refuse_value("hidden_character", "Memuat karakter yang tidak terlihat.")
-    kept = unicodedata.normalize("NFC", lines).strip()
-    if not any(character.isalnum() for character in kept):
+    return _said(text)
+
+
+def _said(text: str) -> str:
+    """Trimmed, in normal form C; something must be said."""
+    kept = unicodedata.normalize("NFC", text).strip()
+    if not kept:
         refuse_value("blank", "Wajib diisi.")
+    if not any(character.isalnum() for character in kept):
+        refuse_value("no_letter", "Harus memuat huruf atau angka.")
     return kept
 
 
@@ -196,6 +207,7 @@ class _Line:
 
 
 SingleLineText = Annotated[str, SingleLine()]
+ReasonText = Annotated[str, SingleLine(REASON_LENGTH_MAX)]
 MultiLineText = Annotated[str, MultiLine()]
 EmailAddress = Annotated[str, _Line(_email_address, EMAIL_LENGTH_MAX)]
 Phone = Annotated[str, _Line(_phone, 40)]

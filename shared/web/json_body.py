@@ -6,7 +6,7 @@ UTF-8 only; a key twice, an unknown field, too deep or too long is refused, nami
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
@@ -14,12 +14,13 @@ from starlette.requests import Request
 
 from shared.web.field_messages import ERRORS_MAX, WHOLE, field_errors, field_path
 from shared.web.fields import refuse_forged
-from shared.web.problems import FieldError, field_problem, problem
+from shared.web.problems import FieldError, Problem, field_problem, problem
 
 JSON_BYTES_MAX = 64 * 1024
 _DEPTH_MAX = 12
 _INTEGER_DIGITS_MAX = 18  # every such number is a bigint of the database
 _TWICE = "Tertulis dua kali."
+_NO_NUMBER = object()  # stands in for a number that no field can hold, until its place is known
 
 
 class RequestBody(BaseModel):
@@ -57,11 +58,7 @@ def parse_json(body: bytes, model: type[M], place: str = WHOLE) -> M:
         return model.model_validate_json(body)
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
-        errors = [
-            FieldError(place if each.field == WHOLE else each.field, each.message)
-            for each in field_errors(mistakes, sent)
-        ]
-        raise problem(422, *errors) from None
+        raise _invalid(field_errors(mistakes, sent), place) from None
 
 
 def _parse(body: bytes, place: str) -> object:
@@ -83,7 +80,10 @@ def _parse(body: bytes, place: str) -> object:
     kept_alive: list[object] = []  # an id belongs to a living object only
     try:
         sent: object = json.loads(
-            text, object_pairs_hook=each_key_once, parse_int=_integer, parse_constant=_refuse
+            text,
+            object_pairs_hook=each_key_once,
+            parse_int=_integer,
+            parse_constant=lambda _: _NO_NUMBER,
         )
     except RecursionError:
         raise field_problem(place, "Bersarang terlalu dalam.") from None
@@ -93,17 +93,24 @@ def _parse(body: bytes, place: str) -> object:
     if not errors and twice:  # inside a value that a second key replaced
         errors = [FieldError(field_path([key]), _TWICE) for key in twice.values()]
     if errors:
-        raise problem(422, *errors)
+        raise _invalid(errors, place)
     return sent
 
 
+def _invalid(errors: Iterable[FieldError], place: str) -> Problem:
+    named = (FieldError(place, each.message) if each.field == WHOLE else each for each in errors)
+    return problem(422, *named)
+
+
 def _mistakes(sent: object, twice: Mapping[int, str]) -> Iterator[FieldError]:
-    """What no model may see: a key twice, NUL, an unpaired surrogate, reversed writing, depth."""
+    """What no model may see: a key twice, NUL, an unpaired surrogate, reversed writing, depth, no number."""
     waiting: list[tuple[object, tuple[str | int, ...]]] = [(sent, ())]
     while waiting:
         value, path = waiting.pop()
         if len(path) > _DEPTH_MAX:
             yield FieldError(field_path(path), "Bersarang terlalu dalam.")
+        elif value is _NO_NUMBER:
+            yield FieldError(field_path(path), "Bukan bilangan yang dapat dipakai.")
         elif isinstance(value, str):
             if message := _forgery(value):
                 yield FieldError(field_path(path), message)
@@ -135,11 +142,5 @@ def _first_twice(keys: Iterable[str]) -> str:
     raise AssertionError
 
 
-def _integer(digits: str) -> int:
-    if len(digits.removeprefix("-")) > _INTEGER_DIGITS_MAX:
-        raise ValueError
-    return int(digits)
-
-
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError
+def _integer(digits: str) -> object:
+    return int(digits) if len(digits.removeprefix("-")) <= _INTEGER_DIGITS_MAX else _NO_NUMBER

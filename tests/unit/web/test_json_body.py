@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from shared.web.field_messages import refuse_value
 from shared.web.fields import AwareInstant, Day, EmailAddress, Nip, SingleLineText
-from shared.web.json_body import RequestBody, read_json
+from shared.web.json_body import RequestBody, parse_json, read_json
+from shared.web.problems import Problem
 from tests.support.web import application, client_of, fields_of
 
 
@@ -102,8 +103,12 @@ async def test_an_instant_is_kept_in_utc() -> None:
         (GOOD.encode("utf-16"), ["body"]),
         (GOOD + "x", ["body"]),
         ("NaN", ["body"]),
-        (with_field("seen_version", "9" * 4000), ["body"]),
-        (with_field("seen_version", "NaN"), ["body"]),
+        (with_field("seen_version", "9" * 4000), ["seen_version"]),
+        (with_field("seen_version", "-" + "9" * 40), ["seen_version"]),
+        (with_field("seen_version", "1e30"), ["seen_version"]),
+        (with_field("seen_version", "1e999"), ["seen_version"]),
+        (with_field("seen_version", "NaN"), ["seen_version"]),
+        (with_field("tags", "[-Infinity]"), ["tags[0]"]),
         (with_field("seen_version", '"1"'), ["seen_version"]),
         (with_field("seen_version", "1.0"), ["seen_version"]),
         (with_field("seen_version", "true"), ["seen_version"]),
@@ -149,6 +154,13 @@ async def test_a_key_given_twice_inside_a_replaced_value_is_named_too() -> None:
     assert await post('{"a": {"b": 1, "b": 2}, "a": 1}') == (422, ["a"])
     body = GOOD.replace('"contact_email"', '"administrator": {"x": 1, "x": 2}, "contact_email"')
     assert await post(body) == (422, ["administrator"])
+
+
+@pytest.mark.parametrize("body", [b"NaN", b'"\\u0000"', b"[]", b"{"])
+def test_a_part_that_is_wrong_as_a_whole_is_named(body: bytes) -> None:
+    with pytest.raises(Problem) as refused:
+        parse_json(body, Sample, "request")
+    assert [error.field for error in refused.value.errors] == ["request"]
 
 
 @pytest.mark.parametrize(

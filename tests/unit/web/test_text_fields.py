@@ -12,11 +12,13 @@ from shared.web.fields import (
     MultiLineText,
     Nip,
     Phone,
+    ReasonText,
     SingleLineText,
     domain_of,
 )
 
 SINGLE, MULTI = TypeAdapter[str](SingleLineText), TypeAdapter[str](MultiLineText)
+REASON = TypeAdapter[str](ReasonText)
 EMAIL, PHONE, NIP = TypeAdapter[str](EmailAddress), TypeAdapter[str](Phone), TypeAdapter[str](Nip)
 INSTANT, DAY = TypeAdapter[datetime](AwareInstant), TypeAdapter[date](Day)
 
@@ -43,7 +45,15 @@ def test_a_line_refuses_what_could_forge_it(text: str) -> None:
         SINGLE.validate_python(text)
 
 
-@pytest.mark.parametrize("text", [*FORGED_ANYWHERE, "a\u2028b"])
+@pytest.mark.parametrize("text", FORGED_ANYWHERE + FORGED_IN_ONE_LINE)
+def test_a_reason_is_a_line(text: str) -> None:
+    with pytest.raises(ValidationError):
+        REASON.validate_python(text)
+
+
+@pytest.mark.parametrize(
+    "text", [*FORGED_ANYWHERE, "a\u2028b", "a\rb", "a\r\nBcc: x@y.id", "a\r\n"]
+)
 def test_lines_refuse_what_could_forge_them(text: str) -> None:
     with pytest.raises(ValidationError):
         MULTI.validate_python(text)
@@ -68,10 +78,26 @@ def test_a_line_is_kept(text: str, kept: str) -> None:
 
 
 def test_lines_end_in_line_feeds_and_keep_tabs_and_emoji() -> None:
-    assert MULTI.validate_python("satu\r\ndua\rtiga\t👨‍👩‍👧 \n") == "satu\ndua\ntiga\t👨‍👩‍👧"
+    assert MULTI.validate_python("satu\n\ndua\ttiga 👨‍👩‍👧 \n") == "satu\n\ndua\ttiga 👨‍👩‍👧"
 
 
-@pytest.mark.parametrize(("adapter", "length"), [(SINGLE, 200), (MULTI, 10_000)])
+@pytest.mark.parametrize("adapter", [SINGLE, REASON, MULTI])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Wajib diisi."), (" \u3000 ", "Wajib diisi."),
+        ("-", "Harus memuat huruf atau angka."), (" 👍 ", "Harus memuat huruf atau angka."),
+    ],
+)  # fmt: skip
+def test_who_wrote_something_is_not_told_to_write_something(
+    adapter: TypeAdapter[str], text: str, message: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        adapter.validate_python(text)
+    assert refused.value.errors()[0]["msg"] == message
+
+
+@pytest.mark.parametrize(("adapter", "length"), [(SINGLE, 200), (REASON, 2000), (MULTI, 10_000)])
 def test_text_has_a_limit(adapter: TypeAdapter[str], length: int) -> None:
     adapter.validate_python("x" * length)
     with pytest.raises(ValidationError, match="string_too_long"):

@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from email.message import EmailMessage
 
+import httpx2
 import pytest
 
 from shared.messaging.trace import FACT_TOPICS, everything, facts_of
+from tests.support.pdf_text import page_texts
 from tests.support.system import PERSONAL, Json, People, parts, request_form
 
 HEADERS = {
@@ -53,7 +55,10 @@ async def test_a_letter_becomes_an_account_and_a_confirmation_letter(everybody: 
     ]
     assert len(letters) == 1
     [attached] = letters[0].iter_attachments()
-    assert attached.get_content().startswith(b"%PDF-")
+    (page,) = page_texts(attached.get_content())
+    assert f"Namapengguna:{account['userName']}" in page
+    assert f"Grup:pd-{chosen['code']}" in page
+    assert "Jabatan:PranataKomputerPenyelia" in page
     assert receipt["tracking_code"] not in letters[0].as_string()
 
     facts = await facts_of(everybody.system.endpoints["kafka"], number)
@@ -70,24 +75,58 @@ async def test_an_incomplete_file_goes_back_and_is_completed(everybody: People) 
     receipt = await submitted(everybody, 1)
     number = receipt["registration_number"]
     await everybody.decide(receipt["request_id"], "returned", "Surat penunjukan belum dilampirkan.")
-    await everybody.until_status(receipt, "returned")
+    assert (await everybody.until_status(receipt, "returned"))["due_on"] is None
     told = await everybody.until_mail(about(number, "lengkap"))
     body = told.get_body(("plain",))
     assert body is not None
     assert "Surat penunjukan belum dilampirkan." in body.get_content()
 
-    again = request_form(await agency(everybody, 1))
-    completed = await everybody.patiently(
-        "POST",
-        f"/api/requests/{receipt['request_id']}/completion",
-        headers={"Tracking-Code": receipt["tracking_code"]},
-        files=parts(again),
-    )
+    async def complete(headers: dict[str, str], **said: str) -> httpx2.Response:
+        form = request_form(await agency(everybody, 1)) | said
+        path = f"/api/requests/{receipt['request_id']}/completion"
+        return await everybody.patiently("POST", path, headers=headers, files=parts(form))
+
+    on_paper = "2026-03-17T16:00:00+07:00"
+    too_early = await complete(everybody.officer("front-desk"), received_at=on_paper)
+    assert too_early.status_code == 422
+    assert [each["field"] for each in too_early.json()["errors"]] == ["received_at"]
+    completed = await complete({"Tracking-Code": receipt["tracking_code"]})
     assert completed.status_code == 200, completed.text
+    acknowledged = await everybody.until_mail(about(number, "kelengkapan"))
+    again = acknowledged.get_body(("plain",))
+    assert again is not None
+    assert receipt["tracking_code"] in again.get_content()
     await everybody.decide(receipt["request_id"])
     shown = await everybody.until_status(receipt, "confirmed")
     happened = [line["what"] for line in shown["timeline"]]
     assert happened == ["submitted", "returned", "resubmitted", "approved", "active", "confirmed"]
+
+
+async def test_a_reviewer_who_comes_second_is_told_what_was_decided_and_when(
+    everybody: People,
+) -> None:
+    receipt = await submitted(everybody, 7)
+    seen = (await everybody.case(receipt["request_id"]))["version"]
+
+    async def decide(version: int) -> Json:
+        answer = await everybody.patiently(
+            "POST",
+            f"/api/reviews/{receipt['request_id']}/decision",
+            headers=everybody.officer("reviewer"),
+            json={"outcome": "rejected", "reason": "Tidak sah.", "seen_version": version},
+        )
+        problem: Json = answer.json()
+        return problem
+
+    stale = await decide(seen + 1)
+    assert (stale["status"], stale["code"]) == (409, "stale_version")
+    await decide(seen)
+    second = await decide(seen)
+    assert (second["status"], second["code"]) == (409, "decided_meanwhile")
+    assert "ditolak pada" in second["detail"]
+    assert "WIB" in second["detail"]
+    for problem in (stale, second):
+        assert [each["field"] for each in problem["errors"]] == ["seen_version"]
 
 
 async def test_a_rejected_request_ends_with_a_letter_and_without_an_account(

@@ -6,15 +6,14 @@ command, and arrays for a batch. The primary key (stream_id, version) is the che
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from shared.event_sourcing.database import Connection
-from shared.event_sourcing.store import Changes, Delete, DueRow, EventRow, Pointer, Upsert
+from shared.event_sourcing.store import Changes, DueRow, EventRow, Pointer, Upsert
 
 SINGLE_ROWS_MAX = 12
 SHAPES_KEPT_MAX = 512
@@ -22,9 +21,12 @@ SHAPES_KEPT_MAX = 512
 Row = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One data-modifying CTE but for its rows. Without `types` its arrays are told as JSON, typed by the table."""
+    """One data-modifying CTE but for its rows; there is one object of each, so that a shape is known by identity.
+
+    Without `types` its arrays are told as JSON, typed by the table.
+    """
 
     table: str
     columns: tuple[str, ...]
@@ -33,18 +35,14 @@ class _Part:
     deletes: bool = False
 
 
-def _part_of(table: str, row: type, types: tuple[str, ...], conflict: str = "") -> _Part:
-    return _Part(table, tuple(column.name for column in fields(row)), types, conflict)
-
-
-_EVENTS = _part_of(
-    "events", EventRow,
+_EVENTS = _Part(
+    "events", EventRow._fields,
     ("text", "integer", "uuid", "text", "bytea", "bytea", "integer", "text", "bytea", "bytea"),
 )  # fmt: skip
-_OUTBOX = _part_of("outbox", Pointer, ("text", "text", "text", "bigint"))
-_DUE = _part_of(
+_OUTBOX = _Part("outbox", Pointer._fields, ("text", "text", "text", "bigint"))
+_DUE = _Part(
     "scheduled",
-    DueRow,
+    DueRow._fields,
     ("text", "text", "text", "timestamptz", "bytea", "bytea"),
     " on conflict (stream_id, name) do update set kind = excluded.kind, due_at = excluded.due_at,"
     " payload = excluded.payload, metadata = excluded.metadata, attempts = 0, lease_token = null, lease_until = null",
@@ -52,10 +50,6 @@ _DUE = _part_of(
 _CANCELLED = _Part("scheduled", ("stream_id", "name"), ("text", "text"), deletes=True)
 _FREED = _Part("reserved", ("name", "stream_id"), ("text", "text"), deletes=True)
 _TAKEN = _Part("reserved", ("name", "stream_id"), ("text", "text"))
-
-_event_row, _pointer_row, _due_row = (
-    attrgetter(*part.columns) for part in (_EVENTS, _OUTBOX, _DUE)
-)
 
 
 async def save(connection: Connection, changes: Changes) -> None:
@@ -80,19 +74,16 @@ def build(changes: Changes) -> tuple[str, list[Any]]:
 
 def _parts(changes: Changes) -> list[tuple[_Part, Sequence[Row]]]:
     """By table; events in order of their key, so that two appends to the same streams do not wait for each other."""
-    freed = [key for key, taken in changes.reserved.items() if not taken]
-    held = [key for key, taken in changes.reserved.items() if taken]
-    due = [_due_row(row) for row in changes.due.values() if row is not None]
-    cancelled = [key for key, row in changes.due.items() if row is None]
-    parts: list[tuple[_Part, Sequence[Row]]] = [
-        (_FREED, freed),
-        (_TAKEN, held),
-        (_EVENTS, sorted(_event_row(row) for row in changes.events)),
-        (_OUTBOX, [_pointer_row(row) for row in changes.outbox]),
-        *_view_rows(changes),
-        (_DUE, due),
-        (_CANCELLED, cancelled),
-    ]
+    parts: list[tuple[_Part, Sequence[Row]]] = []
+    if changes.reserved:
+        parts.append((_FREED, [key for key, taken in changes.reserved.items() if not taken]))
+        parts.append((_TAKEN, [key for key, taken in changes.reserved.items() if taken]))
+    parts += [(_EVENTS, sorted(changes.events)), (_OUTBOX, changes.outbox)]
+    if changes.rows:
+        parts += _view_rows(changes)
+    if changes.due:
+        parts.append((_DUE, [row for row in changes.due.values() if row is not None]))
+        parts.append((_CANCELLED, [key for key, row in changes.due.items() if row is None]))
     return [(part, rows) for part, rows in parts if rows]
 
 
@@ -103,7 +94,7 @@ def _view_rows(changes: Changes) -> list[tuple[_Part, Sequence[Row]]]:
             part = _upsert(row.table, tuple(row.key), tuple(row.values))
             groups[part].append((*row.key.values(), *row.values.values()))
         else:
-            groups[_delete(row)].append(tuple(row.key.values()))
+            groups[_delete(row.table, tuple(row.key))].append(tuple(row.key.values()))
     return list(groups.items())
 
 
@@ -115,8 +106,9 @@ def _upsert(table: str, keys: tuple[str, ...], values: tuple[str, ...]) -> _Part
     return _Part(table, keys + values, conflict=conflict)
 
 
-def _delete(row: Delete) -> _Part:
-    return _Part(row.table, tuple(row.key), deletes=True)
+@lru_cache(SHAPES_KEPT_MAX)
+def _delete(table: str, keys: tuple[str, ...]) -> _Part:
+    return _Part(table, keys, deletes=True)
 
 
 @lru_cache(SHAPES_KEPT_MAX)

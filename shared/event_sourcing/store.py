@@ -6,7 +6,7 @@ Promises P1 (kept) and P6 (same past, same present). The SQL that writes `Change
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -92,8 +92,7 @@ class Recorded(Generic[E]):
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(NamedTuple):
     """An outbox row: what the relay has to look up and say."""
 
     topic: str
@@ -126,9 +125,8 @@ class Definition(Generic[C, S, E]):
     zone: str = "Asia/Pontianak"
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """A row of `events` as it is written; order of fields = order of columns."""
+class EventRow(NamedTuple):
+    """A row of `events` as it is written; fields are named as columns. A tuple: thousands are made per second."""
 
     stream_id: str
     version: int
@@ -142,8 +140,7 @@ class EventRow:
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DueRow:
+class DueRow(NamedTuple):
     """A row of `scheduled` as it is written."""
 
     stream_id: str

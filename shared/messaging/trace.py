@@ -8,13 +8,15 @@ from datetime import datetime
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.contracts.topics import TOPICS
+from shared.working_time.days import LOCAL
 
 FACT_TOPICS = tuple(topic.name for topic in TOPICS if not topic.compacted)
+SEQUENCE_DIGITS_MAX = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A fact as a reader of the topic sees it."""
+    """A fact as a reader of the topic sees it, its time on the clock of the office."""
 
     time: datetime
     topic: str
@@ -41,8 +43,8 @@ async def everything(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Con
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
     )
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = []
         for topic in topics:
             found = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
@@ -72,20 +74,27 @@ async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
 def line(record: ConsumerRecord) -> Line:
     """A record as a line; what cannot be read is shown as empty."""
     headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    try:
-        time = datetime.fromisoformat(headers["ce_time"])
-    except (KeyError, ValueError):
-        time = datetime.fromtimestamp(record.timestamp / 1000).astimezone()
     sequence = headers.get("ce_sequence", "")
     return Line(
-        time,
+        _time(headers.get("ce_time", ""), record),
         record.topic,
         headers.get("ce_type", ""),
         headers.get("ce_subject", ""),
-        int(sequence) if sequence.isdecimal() else 0,
+        int(sequence) if sequence.isdecimal() and len(sequence) <= SEQUENCE_DIGITS_MAX else 0,
         headers.get("ce_correlationid", ""),
         _value(record.value),
     )
+
+
+def _time(told: str, record: ConsumerRecord) -> datetime:
+    """The producer's, if it is an instant that can be shown here; else the broker's."""
+    try:
+        time = datetime.fromisoformat(told)
+        if time.utcoffset() is not None:
+            return time.astimezone(LOCAL)
+    except (ValueError, OverflowError):
+        pass
+    return datetime.fromtimestamp(record.timestamp / 1000, LOCAL)
 
 
 def _value(value: bytes | None) -> dict[str, object]:

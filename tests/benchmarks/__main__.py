@@ -11,7 +11,7 @@ import structlog
 import uvloop
 
 from shared.operations.memory import spare_the_collector
-from tests.benchmarks import append, latency, relay, services, subscription
+from tests.benchmarks import append, deadlines, latency, relay, services, subscription
 from tests.benchmarks.measure import Row, machine
 from tests.support.bus import bus
 from tests.support.ledger import Ledger, ledger
@@ -63,6 +63,8 @@ async def _store_and_messaging(
         owner = await asyncpg.connect(owner_dsn)
         open_now.push_async_callback(owner.close)
         found = show(await append.rows(first, owner.execute))
+        await owner.execute("truncate outbox, events, notes")
+        found += show(await deadlines.rows(first))
         await owner.execute("truncate outbox, events, notes")
         found += show(await relay.rows(first, own, said, floor))
         await owner.execute("truncate outbox, events, notes")

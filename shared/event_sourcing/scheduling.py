@@ -74,7 +74,7 @@ with claimed as (
       and not exists (
         select from scheduled as earlier
         where earlier.stream_id = candidate.stream_id
-          and earlier.kind is not distinct from candidate.kind -- which no index of kinds can answer: by stream it is quick
+          and earlier.kind is not distinct from candidate.kind -- no index answers this: by stream it is quick
           and earlier.name <> candidate.name
           and ((earlier.due_at, earlier.name) < (candidate.due_at, candidate.name)
                or earlier.lease_until >= (select datacloud_now())))

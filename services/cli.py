@@ -1,92 +1,122 @@
-"""`datacloud`: what operators type. Every command has --json and --help with an example."""
+"""`datacloud`: what operators type. Every command has --json and --help with an example, and fails in one line."""
 
 import asyncio
 import json
+import shutil
 import sys
-from pathlib import Path
-from typing import Annotated
-from zoneinfo import ZoneInfo
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import asyncpg
 import typer
-from aiokafka.errors import KafkaError
-from rich.console import Console
-from rich.table import Table
 
 from shared.event_sourcing.migrations import ChangedMigration
 from shared.event_sourcing.migrations import migrate as migrate_database
-from shared.messaging.cli import topics
+from shared.messaging.cli import AsJson, Endpoints, ask_kafka, topics
+from shared.messaging.in_words import in_short
 from shared.messaging.trace import facts_of
 from shared.operations.stack import ROOT, SERVICES, StackUnknown, find_stack
 from shared.working_time.cli import due
-
-LOCAL = ZoneInfo("Asia/Pontianak")
+from shared.working_time.days import LOCAL
 
 app = typer.Typer(
-    help="Operate the Data Cloud service.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Mengoperasikan layanan Data Cloud.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.command(name="due")(due)
 app.add_typer(topics, name="topics")
 blocked = typer.Typer(
-    help="Records that wait for a predecessor or for a person.", no_args_is_help=True
+    help="Catatan yang menunggu pendahulunya atau menunggu seseorang.", no_args_is_help=True
 )
 app.add_typer(blocked, name="blocked")
 
-Endpoints = Annotated[Path | None, typer.Option(help="The endpoints file of a running stack.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+class Refused(Exception):  # noqa: N818 - told to the operator as it is
+    """A command cannot do what it was asked; the message is Indonesian, for the operator."""
+
+
+@contextmanager
+def _database_of(service: str) -> Iterator[None]:
+    """Whatever goes wrong with this database is told with its name."""
+    try:
+        yield
+    except ChangedMigration as error:
+        message = f"berkas migrasi {service} bukan yang dahulu diterapkan: {error}"
+        raise Refused(message) from None
+    except OSError as error:
+        message = f"basis data {service} tidak menjawab ({type(error).__name__})"
+        raise Refused(message) from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        message = f"basis data {service} menolak ({type(error).__name__}: {first})"
+        raise Refused(message) from None
 
 
 @app.command()
 def migrate(
-    service: Annotated[list[str] | None, typer.Option(help="Only these services.")] = None,
+    service: Annotated[
+        list[str] | None, typer.Option(help=f"Hanya layanan ini: {', '.join(SERVICES)}.")
+    ] = None,
     endpoints: Endpoints = None,
     *,
     dry_run: Annotated[
-        bool, typer.Option(help="Say what would be applied, change nothing.")
+        bool, typer.Option(help="Katakan apa yang akan diterapkan, tanpa mengubah apa pun.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the databases to the program's version. Example: datacloud migrate --dry-run."""
+    """Bawa basis data ke versi program. Contoh: datacloud migrate --dry-run."""
+    if unknown := [name for name in service or () if name not in SERVICES]:
+        message = f"layanan {unknown[0]!r} tidak dikenal; pilih {', '.join(SERVICES)}"
+        raise Refused(message)
     stack = find_stack(endpoints)
 
     async def run() -> dict[str, list[str]]:
-        return {
-            name: await migrate_database(stack.owner_dsn(name), name, root=ROOT, dry_run=dry_run)
-            for name in service or SERVICES
-        }
+        applied = {}
+        for name in service or SERVICES:
+            with _database_of(name):
+                dsn = stack.owner_dsn(name)
+                applied[name] = await migrate_database(dsn, name, root=ROOT, dry_run=dry_run)
+        return applied
 
     applied = asyncio.run(run())
     if as_json:
         typer.echo(json.dumps(applied))
         return
-    verb = "would apply" if dry_run else "applied"
+    verb = "akan diterapkan" if dry_run else "diterapkan"
     for name, files in applied.items():
-        typer.echo(f"{name}: {verb} {', '.join(files)}" if files else f"{name}: up to date")
+        typer.echo(f"{name}: {verb} {', '.join(files)}" if files else f"{name}: sudah mutakhir")
 
 
 @app.command()
 def trace(
-    registration_number: str, endpoints: Endpoints = None, *, as_json: AsJson = False
+    registration_number: Annotated[str, typer.Argument(help="Nomor registrasi.")],
+    endpoints: Endpoints = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
-    """The facts of one request or complaint over all topics, in order. Example: datacloud trace DC-2026-000001."""
-    lines = asyncio.run(facts_of(find_stack(endpoints).kafka, registration_number))
+    """Fakta satu permintaan atau pengaduan dari semua topik, dalam WIB. Contoh: datacloud trace DC-2026-000001."""
+    broker = find_stack(endpoints).kafka
+    lines = ask_kafka(broker, facts_of(broker, registration_number))
     if as_json:
         typer.echo(json.dumps([
             {"time": each.time.isoformat(), "topic": each.topic, "type": each.type, "subject": each.subject,
              "sequence": each.sequence, "correlation_id": each.correlation_id, "value": each.value}
             for each in lines
         ]))  # fmt: skip
-    else:
-        table = Table(
-            "time (WIB)", "topic", "type", "sequence", "correlation", title=registration_number
-        )
-        for each in lines:
-            local = each.time.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-            table.add_row(local, each.topic, each.type, str(each.sequence), each.correlation_id[:8])
-        Console().print(table)
+    for each in () if as_json else lines:
+        typer.echo(_fitting(in_short(each)))
     if not lines:
-        typer.echo(f"no fact names {registration_number}", err=True)
-        raise typer.Exit(1)
+        message = f"tidak ada fakta yang memuat {registration_number}"
+        raise Refused(message)
+
+
+def _fitting(line: str) -> str:
+    """Folded between words where somebody reads it on a terminal, whole where a program does."""
+    if not sys.stdout.isatty():
+        return line
+    width = max(shutil.get_terminal_size().columns, 40)
+    return textwrap.fill(line, width, subsequent_indent=" " * 20, break_on_hyphens=False)
 
 
 _BLOCKED = """
@@ -97,37 +127,44 @@ from blocked order by subscription, topic, stream, sequence
 
 @blocked.command(name="list")
 def blocked_list(endpoints: Endpoints = None, *, as_json: AsJson = False) -> None:
-    """What waits, where and why. Example: datacloud blocked list --json."""
+    """Apa yang tertahan, di mana dan mengapa. Contoh: datacloud blocked list --json."""
     stack = find_stack(endpoints)
 
-    async def run() -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = []
+    async def run() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
         for service, dsn in stack.postgres.items():
-            connection = await asyncpg.connect(dsn, timeout=10)
-            try:
-                rows += [{"service": service, **row} for row in await connection.fetch(_BLOCKED)]
-            finally:
-                await connection.close()
+            with _database_of(service):
+                connection = await asyncpg.connect(dsn, timeout=10)
+                try:
+                    found = await connection.fetch(_BLOCKED)
+                finally:
+                    await connection.close()
+            rows += [{"service": service, **row} for row in found]
         return rows
 
     rows = asyncio.run(run())
     if as_json:
         typer.echo(json.dumps(rows, default=str))
         return
-    table = Table("subscription", "place", "stream", "sequence", "reason", "since")
     for row in rows:
-        place = f"{row['topic']}/{row['partition']}/{row['offset']}"
-        table.add_row(str(row["subscription"]), place, str(row["stream"] or "-"), str(row["sequence"] or "-"),
-                      str(row["reason"]), str(row["since"]))  # fmt: skip
-    Console().print(table if rows else "nothing is blocked")
+        typer.echo(_fitting(_waiting(row)))
+    if not rows:
+        typer.echo("Tidak ada yang tertahan.")
+
+
+def _waiting(row: dict[str, Any]) -> str:
+    place = f"{row['topic']}/{row['partition']}/{row['offset']}"
+    what = f"{row['stream'] or '-'} #{row['sequence'] or '-'} {row['reason']}"
+    since = row["since"].astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{row['subscription']} {place} {what} sejak {since}"
 
 
 def main() -> None:
-    """Entry point: what an operator did wrong is one line, not a traceback."""
+    """Entry point: what an operator did wrong, or what is away, is one line and an exit code."""
     try:
         app()
-    except (StackUnknown, ChangedMigration, OSError, KafkaError, asyncpg.PostgresError) as error:
-        typer.echo(f"datacloud: {error}", err=True)
+    except (StackUnknown, Refused) as error:
+        typer.echo(f"Galat: {error}.", err=True)
         sys.exit(1)
 
 

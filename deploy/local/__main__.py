@@ -25,7 +25,7 @@ from deploy.local.places import NAMES, Places, find_places
 from deploy.local.sample import Journey, StepMissing
 from deploy.local.stack import ROLES, LocalStack, remove
 from shared.event_sourcing.migrations import ChangedMigration
-from shared.operations.stack import ROOT, SERVICES
+from shared.operations.stack import SERVICES, local_root
 
 BEGAN = time.monotonic()
 FIRST_PORTS = range(1024, 65_536 - len(NAMES))
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _issuer() -> str:
-    endpoints = _root() / "endpoints.json"
+    endpoints = local_root() / "endpoints.json"
     if not endpoints.exists():
         message = f"{endpoints} is not there: start the system with `make run` first"
         raise NotStarted(message)
@@ -95,7 +95,7 @@ def up() -> None:
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     with step("preparation"):
-        lock, places = _prepare(_root())
+        lock, places = _prepare(local_root())
     say("starting; the first time downloads Kafka (44 MB)")
     stack = LocalStack(places, say, os.environ.get("CLOCK_SHIFT", ""))
     try:
@@ -168,10 +168,6 @@ def _print_addresses(places: Places, stack: LocalStack) -> None:
     say(f"letters         {places.letters}")
     say(f"logs            {places.root / 'log'}")
     say(f"all of it       {places.endpoints}")
-
-
-def _root() -> Path:
-    return Path(os.environ.get("DATACLOUD_LOCAL") or ROOT / "var" / "local").resolve()
 
 
 def _lock(root: Path) -> TextIO:

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from aiokafka.errors import KafkaError
@@ -17,6 +18,7 @@ topics = typer.Typer(help="Topik Kafka menurut tabel kontrak.", no_args_is_help=
 _DIFFERENT = 1
 _UNREACHABLE = 3
 
+T = TypeVar("T")
 Bootstrap = Annotated[
     str | None,
     typer.Option(
@@ -41,7 +43,7 @@ def apply(
 ) -> None:
     """Buat topik yang belum ada; topik yang sudah ada tidak diubah. Contoh: datacloud topics apply --dry-run."""
     broker = bootstrap or find_stack(endpoints).kafka
-    done = _run(topics_admin.apply(broker, dry_run=dry_run))
+    done = ask_kafka(broker, topics_admin.apply(broker, dry_run=dry_run))
     _say(done, as_json=as_json, otherwise="Semua topik sudah ada dan sesuai.")
 
 
@@ -50,17 +52,20 @@ def check(
     bootstrap: Bootstrap = None, endpoints: Endpoints = None, *, as_json: AsJson = False
 ) -> None:
     """Bandingkan broker dengan tabel; kode keluar 1 bila berbeda. Contoh: datacloud topics check --json."""
-    differences = _run(topics_admin.check(bootstrap or find_stack(endpoints).kafka))
+    broker = bootstrap or find_stack(endpoints).kafka
+    differences = ask_kafka(broker, topics_admin.check(broker))
     _say(differences, as_json=as_json, otherwise="Semua topik sesuai.")
     if differences:
         raise typer.Exit(_DIFFERENT)
 
 
-def _run(asked: Coroutine[None, None, list[str]]) -> list[str]:
+def ask_kafka(broker: str, asked: Coroutine[None, None, T]) -> T:
+    """What Kafka answers; exit code 3 with one line, and none of the client's own, when it does not."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
     try:
         return asyncio.run(asked)
-    except (KafkaError, OSError) as error:
-        typer.echo(f"Galat: Kafka tidak menjawab ({error}).", err=True)
+    except (KafkaError, OSError, ValueError) as error:  # aiokafka: ValueError for odd addresses
+        typer.echo(f"Galat: Kafka di {broker} tidak menjawab ({type(error).__name__}).", err=True)
         raise typer.Exit(_UNREACHABLE) from None
 
 

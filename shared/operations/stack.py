@@ -1,4 +1,4 @@
-"""Where the running system is: `var/local/endpoints.json`, unless an operator names another file or addresses."""
+"""Where the running system is: `var/local/endpoints.json`, unless an operator names another file or directory."""
 
 import json
 import os
@@ -8,10 +8,11 @@ from pathlib import Path
 SERVICES = ("intake", "review", "provisioning", "complaints", "notifier")
 ROOT = Path(__file__).resolve().parents[2]
 ENDPOINTS_VARIABLE = "DATACLOUD_ENDPOINTS"
+DIRECTORY_VARIABLE = "DATACLOUD_LOCAL"
 
 
 class StackUnknown(Exception):  # noqa: N818 - told to the operator as it is
-    """Neither a running local stack nor addresses were given."""
+    """Neither a running local stack nor addresses were given; the message is Indonesian, for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,30 @@ class Stack:
         return self.postgres[service].replace(f"//{service}@", f"//{service}_owner@", 1)
 
 
+def local_root() -> Path:
+    """The directory of `make run`."""
+    return Path(os.environ.get(DIRECTORY_VARIABLE) or ROOT / "var" / "local").resolve()
+
+
 def find_stack(endpoints: Path | None = None) -> Stack:
     """Read the endpoints file; raises StackUnknown with what to do."""
-    path = endpoints or Path(os.environ.get(ENDPOINTS_VARIABLE, ROOT / "var/local/endpoints.json"))
+    named = endpoints or os.environ.get(ENDPOINTS_VARIABLE)
+    path = Path(named) if named else local_root() / "endpoints.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Stack(content["kafka"], content["postgres"])
     except FileNotFoundError:
-        message = f"{path} is not there: start the system with `make run`, or name its endpoints file with --endpoints"
+        message = f"{path} tidak ada: jalankan sistem dengan `make run`, atau sebutkan berkasnya dengan --endpoints"
         raise StackUnknown(message) from None
-    except (ValueError, KeyError) as error:
-        message = f"{path} is not an endpoints file: {error!r}"
+    except (OSError, ValueError) as error:
+        message = f"{path} tidak terbaca: {error}"
         raise StackUnknown(message) from None
+    match content:
+        case {"kafka": str(kafka), "postgres": dict(postgres)} if postgres.keys() >= set(
+            SERVICES
+        ) and all(isinstance(dsn, str) for dsn in postgres.values()):
+            return Stack(kafka, {name: postgres[name] for name in SERVICES})
+        case _:
+            message = (
+                f"{path} bukan berkas endpoints: `kafka` atau `postgres` tidak ada atau keliru"
+            )
+            raise StackUnknown(message)

@@ -139,4 +139,4 @@ def test_the_command_says_that_the_broker_is_away() -> None:
     away = f"127.0.0.1:{free_port()}"
     result = CliRunner().invoke(topics, ["check", "--bootstrap", away])
     assert result.exit_code == 3
-    assert "Kafka tidak menjawab" in result.stderr
+    assert result.stderr == f"Galat: Kafka di {away} tidak menjawab (KafkaConnectionError).\n"

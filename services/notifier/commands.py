@@ -50,11 +50,11 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The account was read back: the confirmation letter is due. `group` is None if the fact did not say it."""
+    """The account was read back: the confirmation letter is due."""
 
     subject: Subject
     user_id: str
-    group: str | None
+    group: str
     activated_at: datetime
     at: datetime
 

@@ -27,7 +27,7 @@ class ConfirmationRequested:
 
     subject: Subject
     user_id: str
-    group: str | None
+    group: str
     activated_at: datetime
     requested_at: datetime
 

@@ -147,7 +147,7 @@ def confirmation_mail(confirmation: Confirmation, letter: Letter) -> Notificatio
         "letter_number": letter.letter_number,
         "activated_at": _iso(confirmation.activated_at),
         "user_id": confirmation.user_id,
-        **({"group": confirmation.group} if confirmation.group else {}),
+        "group": confirmation.group,
     }
     recipient = Recipient(person_id=confirmation.subject.contact_id)
     return _notification(

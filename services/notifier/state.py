@@ -46,7 +46,7 @@ class Confirmation:
 
     subject: Subject
     user_id: str
-    group: str | None
+    group: str
     activated_at: datetime
     letter: Letter | None = None
 

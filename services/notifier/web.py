@@ -10,7 +10,7 @@ from shared.event_sourcing.database import Pool
 from shared.web.problems import not_found
 from shared.web.tracking import CaseKind, TrackingKeys
 
-LETTER: CaseKind = "letter"  # type: ignore[assignment]  # of no case: a printed code must open none
+LETTER: CaseKind = "letter"
 LENGTH_MAX = 100
 _PAGE = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Verifikasi surat</title>
 <main><h1>Verifikasi surat konfirmasi</h1><p>{verdict}</p></main></html>"""

@@ -25,7 +25,8 @@ _CODE = re.compile(
 )
 _LINE = re.compile(r"(?P<number>[1-9][0-9]{0,8}):(?P<key>(?:[0-9a-fA-F]{2})+)", re.ASCII)
 
-CaseKind = Literal["request", "complaint"]
+CaseKind = Literal["request", "complaint", "letter"]
+"""What a code is for: to follow a case, or to see that a letter is real."""
 
 
 @dataclass(frozen=True, slots=True)

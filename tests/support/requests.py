@@ -68,6 +68,7 @@ def replaced() -> provisioning.AdministratorReplaced:
     said: dict[str, Any] = {
         "platform": "scim",
         "user_id": "dc-bappeda-new",
+        "group": "pd-bappeda",
         "replaced_user_id": "dc-bappeda-old",
     }
     return provisioning.AdministratorReplaced(**IDENTITY, **said, replaced_at=MONDAY)

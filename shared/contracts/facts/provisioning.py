@@ -25,12 +25,12 @@ class AccountActivationFailed(RequestFact):
 class AdministratorReplaced(RequestFact):
     """The new administrator's user was read back and the former one's is disabled: the confirmation may be sent now.
 
-    `group` is the agency's space, as in AccountActivated; null if it was not said.
+    `group` is the agency's space, as in AccountActivated.
     """
 
     platform: Code
     user_id: PlatformKey
-    group: PlatformKey | None = None
+    group: PlatformKey
     replaced_user_id: PlatformKey
     replaced_at: Instant
 

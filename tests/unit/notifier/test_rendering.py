@@ -229,8 +229,6 @@ def test_a_confirmation_names_user_and_group_and_calls_a_replacement_one() -> No
         f"[{NUMBER}] Admin pengelola sudah diganti, akun Data Cloud sudah aktif"
     )
     assert "sudah diganti seperti yang Bapak/Ibu minta" in replaced.text
-    ungrouped = {name: value for name, value in VALUES.items() if name != "group"}
-    assert "Grup" not in render_mail("request_confirmed", ungrouped).text
 
 
 def test_codes_are_shown_as_words() -> None:

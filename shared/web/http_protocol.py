@@ -64,7 +64,8 @@ class HttpProtocol(H11Protocol):
             data = data[HEAD_BYTES_MAX + 1 :]
         if data and not _OVER & {self.conn.our_state, self.conn.their_state}:
             super().data_received(data)
-        self._watch()
+        if self.conn.our_state not in _OVER:  # else the time to linger runs
+            self._watch()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - English
         """Called while h11's mistake is handled, which says whether the head was too long."""

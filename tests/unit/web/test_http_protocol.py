@@ -121,6 +121,16 @@ async def test_what_is_no_http_is_told_so_in_indonesian(port: int, sent: bytes) 
     assert await refused(port, sent) == 400
 
 
+async def test_who_was_refused_and_talks_on_is_cut_off(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "LINGER_SECONDS", 0.2)
+    async with asyncio.timeout(5), wire(port, b"nonsense\r\n\r\n") as (reader, writer):
+        assert (await answer_of(reader))[0] == 400
+        with pytest.raises(ConnectionError):
+            await trickling(writer)
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -188,6 +198,7 @@ async def test_the_rest_of_a_refused_body_may_not_trickle_in_for_ever(
 async def trickling(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"a")
+        await writer.drain()
         await asyncio.sleep(0.05)
 
 

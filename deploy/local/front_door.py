@@ -85,6 +85,8 @@ class FrontDoor:
         if name is None:
             raise not_found()
         target = httpx2.URL(self._services[name]).copy_with(raw_path=_raw_path(request.scope))
+        if service_of(target.path) != name:  # httpx2 takes dot segments away: /api/../metrics
+            raise not_found()
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > BODY_BYTES_MAX:
             raise problem(413)

@@ -17,9 +17,9 @@ from shared.web.fields import (
     AwareInstant,
     Day,
     EmailAddress,
-    MultiLineText,
     Nip,
     Phone,
+    ReasonText,
     SingleLine,
     SingleLineText,
     domain_of,
@@ -93,7 +93,7 @@ class RequestForm(RequestBody):
 class ReasonForm(RequestBody):
     """Why a request is withdrawn or set aside."""
 
-    reason: MultiLineText
+    reason: ReasonText
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from shared.event_sourcing.unit_of_work import Idempotency, UnitOfWork, Work
 from shared.people.persons import Personal, Text, text_row
 from shared.web.acting import actor, identified, signature
 from shared.web.correlation import context_of
-from shared.web.fields import MultiLineText
+from shared.web.fields import ReasonText
 from shared.web.headers import OptionalIdempotencyKey
 from shared.web.json_body import RequestBody, read_json
 from shared.web.problems import SHARED_REFUSALS, Refusal, field_problem, not_found
@@ -57,7 +57,7 @@ class DecisionForm(RequestBody):
     """A reviewer's decision on the version of the case that was seen. An approval may come with a remark."""
 
     outcome: Outcome
-    reason: MultiLineText | None = None
+    reason: ReasonText | None = None
     seen_version: Annotated[int, Field(ge=1, le=1_000_000)]
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 import pytest
 
@@ -12,7 +11,6 @@ from tests.abuse.offices import (
     CASE_ID,
     COMPLAINT,
     DECISION,
-    KEYS,
     OPENERS,
     Form,
     Office,
@@ -80,7 +78,7 @@ each_route = pytest.mark.parametrize(
 )
 
 Spoil = Callable[[str], object]
-PARAGRAPHS = {"narrative", "reason"}  # of a reason, see the test that it is one line
+PARAGRAPHS = {"narrative"}
 SPOILT: Mapping[str, Spoil] = {
     "CR LF": lambda good: f"{good}\r\nBcc: x@y.id",
     "CR": lambda good: f"{good}\r",
@@ -117,37 +115,6 @@ async def test_a_bad_text_is_named_wherever_it_stands(
         texts = {name: good for name, good in texts.items() if name not in PARAGRAPHS}
     bodies = {name: encoded(changed(route.form, name, spoil(good))) for name, good in texts.items()}
     await refused(office, route, bodies)
-
-
-UNKNOWN = uuid4()
-
-
-@pytest.mark.xfail(strict=True, reason="the forms of intake and review still take MultiLineText")
-@pytest.mark.parametrize(
-    ("office", "path", "form", "headers"),
-    [
-        (
-            "intake",
-            f"/api/requests/{UNKNOWN}/withdrawal",
-            REASON,
-            {"Tracking-Code": KEYS.code("request", UNKNOWN)},
-        ),
-        ("intake", f"/api/requests/{UNKNOWN}/setting-aside", REASON, FRONT_DESK),
-        (
-            "review",
-            f"/api/reviews/{UNKNOWN}/decision",
-            DECISION,
-            officer("reviewer"),
-        ),
-    ],
-    indirect=["office"],
-    ids=["withdrawal", "setting-aside", "decision"],
-)
-async def test_a_reason_is_one_line(
-    office: Office, path: str, form: Form, headers: Mapping[str, str]
-) -> None:
-    body = encoded(form | {"reason": "Salah alamat.\nBcc: x@y.id"})
-    told(await office.post(path, body, headers), 422, "reason")
 
 
 @each_route

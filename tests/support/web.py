@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from shared.event_sourcing.outcomes import Unavailable
 from shared.operations.settings import CommonSettings
 from shared.web.application import Health, create_app
+from shared.web.http_protocol import HttpProtocol
 from shared.web.problems import Refusal
 from shared.web.sign_in import NotSignedIn, Officer, officer_id
 
@@ -72,6 +73,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
         log_config=None,
         access_log=False,
         proxy_headers=False,
+        http=HttpProtocol,
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -73,6 +73,19 @@ async def test_what_is_for_operators_is_not_for_the_outside(
     assert (await door.get(path)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/../metrics", "/./health/ready", "/api/%2e%2e/metrics", "//metrics"]
+)
+async def test_no_detour_leads_to_what_is_for_operators(
+    door: httpx2.AsyncClient, path: str
+) -> None:
+    reader, writer = await asyncio.open_connection(door.base_url.host, door.base_url.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    status, _, rest = (await reader.read()).decode().partition("\r\n")
+    writer.close()
+    assert "404" in status or '"target":"' + path in rest, "as it came, it is nobody's address"
+
+
 async def test_a_service_that_is_away_is_said_to_be_away_and_when_to_ask_again(
     door: httpx2.AsyncClient,
 ) -> None:

@@ -1,0 +1,40 @@
+"""The one checker: a world in, every broken promise out. Pure, the same for the simulation and for real runs.
+
+A promise is a module of `promises/` with one function `check(evidence)`; to add one, add its line here.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tests.chaos.evidence import Evidence, Violation
+from tests.chaos.promises import (
+    clock,
+    in_order,
+    kept,
+    nothing_vanishes,
+    once,
+    one_effect,
+    recovery,
+    said,
+    same_past,
+)
+from tests.chaos.world import World
+
+__all__ = ["PROMISES", "Violation", "check"]
+
+PROMISES: dict[str, Callable[[Evidence], Iterable[Violation]]] = {
+    "P1 kept": kept.check,
+    "P2 said": said.check,
+    "P3 once": once.check,
+    "P4 in order": in_order.check,
+    "P5 nothing vanishes": nothing_vanishes.check,
+    "P6 same past": same_past.check,
+    "P7 the clock": clock.check,
+    "P8 one effect": one_effect.check,
+    "P12 recovery": recovery.check,
+}
+
+
+def check(world: World) -> Sequence[Violation]:
+    """Every violation, by promise."""
+    evidence = Evidence(world)
+    return [violation for promise in PROMISES.values() for violation in promise(evidence)]

@@ -19,7 +19,7 @@ from services.intake.forms import REFUSALS
 from services.intake.settings import Settings
 from services.intake.state import State
 from services.intake.web import api, pages
-from shared.contracts.topics import ACCOUNTS, NOTIFICATIONS, REVIEW_TEXTS, REVIEWS, topics_of
+from shared.contracts.topics import REVIEW_TEXTS, names_of, topics_of
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Deadlines, Due
 from shared.event_sourcing.store import Definition
@@ -48,6 +48,12 @@ DEFINITION: Definition[Command, State, Event] = Definition(
 )
 
 
+def hearing(unit: UnitOfWork[Command, State, Event]) -> Subscription[Command, State, Event]:
+    """What intake takes in of the others' facts."""
+    group = "intake.progress"
+    return Subscription(unit, group, names_of(group), reactions.react)
+
+
 @asynccontextmanager
 async def build() -> AsyncIterator[Running]:
     """Everything of this process, from the environment."""
@@ -67,8 +73,7 @@ async def build() -> AsyncIterator[Running]:
             settings.extra_email_domains,
             settings.public_url,
         )
-        topics = [topic.name for topic in (REVIEWS, ACCOUNTS, NOTIFICATIONS)]
-        progress = Subscription(unit, "intake.progress", topics, reactions.react)
+        progress = hearing(unit)
         texts = Copies(pool, "intake.review-texts", [REVIEW_TEXTS.name])
         messaging = Messaging(settings, unit, [progress, texts], topics_of(SERVICE))
         deadlines = Deadlines(unit, schedule.DEADLINE, _breach)

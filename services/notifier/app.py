@@ -14,16 +14,7 @@ from services.notifier.events import Event
 from services.notifier.settings import Settings
 from services.notifier.state import State
 from services.notifier.web import Counter, routes
-from shared.contracts.topics import (
-    ACCOUNTS,
-    COMPLAINANTS,
-    COMPLAINTS,
-    PEOPLE,
-    REQUESTS,
-    REVIEW_TEXTS,
-    REVIEWS,
-    topics_of,
-)
+from shared.contracts.topics import COMPLAINANTS, PEOPLE, REVIEW_TEXTS, names_of, topics_of
 from shared.event_sourcing.database import Pool
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Effects
@@ -53,6 +44,12 @@ DEFINITION: Definition[Command, State, Event] = Definition(
 )
 
 
+def hearing(unit: UnitOfWork[Command, State, Event]) -> Subscription[Command, State, Event]:
+    """What notifier takes in of the others' facts."""
+    group, calendar = "notifier.mail", WorkingCalendar.bundled()
+    return Subscription(unit, group, names_of(group), partial(reactions.react, calendar=calendar))
+
+
 @asynccontextmanager
 async def build() -> AsyncIterator[Running]:
     """Everything of this process, from the environment."""
@@ -60,11 +57,9 @@ async def build() -> AsyncIterator[Running]:
     async with database(settings) as pool, IdentityProvider.of(settings) as identity:
         unit = UnitOfWork(pool, DEFINITION)
         office = _office(settings, pool)
-        react = partial(reactions.react, calendar=WorkingCalendar.bundled())
-        topics = [topic.name for topic in (REQUESTS, REVIEWS, ACCOUNTS, COMPLAINTS)]
         people = [topic.name for topic in (PEOPLE, COMPLAINANTS, REVIEW_TEXTS)]
         subscriptions: list[Takes] = [
-            Subscription(unit, "notifier.mail", topics, react),
+            hearing(unit),
             Copies(pool, "notifier.people", people),
         ]
         messaging = Messaging(settings, unit, subscriptions, topics_of(SERVICE))

@@ -10,7 +10,7 @@ from services.provisioning.effects.activation import Activation
 from services.provisioning.events import Event
 from services.provisioning.settings import Settings
 from services.provisioning.state import State
-from shared.contracts.topics import PEOPLE, REQUESTS, REVIEWS, topics_of
+from shared.contracts.topics import PEOPLE, names_of, topics_of
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Effects
 from shared.event_sourcing.store import Definition
@@ -32,6 +32,12 @@ DEFINITION: Definition[Command, State, Event] = Definition(
 )
 
 
+def hearing(unit: UnitOfWork[Command, State, Event]) -> Subscription[Command, State, Event]:
+    """What provisioning takes in of intake's and review's facts."""
+    group = "provisioning.accounts"
+    return Subscription(unit, group, names_of(group), reactions.react)
+
+
 @asynccontextmanager
 async def build() -> AsyncIterator[Running]:
     """Everything of this process, from the environment."""
@@ -41,10 +47,8 @@ async def build() -> AsyncIterator[Running]:
     )
     async with database(settings) as pool, IdentityProvider.of(settings) as identity, http:
         unit = UnitOfWork(pool, DEFINITION)
-        topics = [topic.name for topic in (REQUESTS, REVIEWS)]
-        accounts = Subscription(unit, "provisioning.accounts", topics, reactions.react)
         people = Copies(pool, "provisioning.people", [PEOPLE.name])
-        messaging = Messaging(settings, unit, [accounts, people], topics_of(SERVICE))
+        messaging = Messaging(settings, unit, [hearing(unit), people], topics_of(SERVICE))
         activation = Activation(ScimPlatform(http), pool)
         platform = Effects(
             unit, schedule.PLATFORM, activation.perform, activation.gave_up,

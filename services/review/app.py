@@ -9,7 +9,7 @@ from services.review.events import Event
 from services.review.settings import Settings
 from services.review.state import State
 from services.review.web import REFUSALS, Bench, routes
-from shared.contracts.topics import PEOPLE, REQUESTS, topics_of
+from shared.contracts.topics import PEOPLE, names_of, topics_of
 from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.store import Definition
 from shared.event_sourcing.unit_of_work import UnitOfWork
@@ -30,14 +30,19 @@ DEFINITION: Definition[Command, State, Event] = Definition(
 )
 
 
+def hearing(unit: UnitOfWork[Command, State, Event]) -> Subscription[Command, State, Event]:
+    """What review takes in of intake's facts."""
+    group = "review.cases"
+    return Subscription(unit, group, names_of(group), reactions.react)
+
+
 @asynccontextmanager
 async def build() -> AsyncIterator[Running]:
     """Everything of this process, from the environment."""
     settings = starting(SERVICE, Settings)
     async with database(settings) as pool, IdentityProvider.of(settings) as identity:
         unit = UnitOfWork(pool, DEFINITION)
-        cases = Subscription(unit, "review.cases", [REQUESTS.name], reactions.react)
         people = Copies(pool, "review.people", [PEOPLE.name])
-        messaging = Messaging(settings, unit, [cases, people], topics_of(SERVICE))
+        messaging = Messaging(settings, unit, [hearing(unit), people], topics_of(SERVICE))
         app = service_app(settings, pool, [routes(Bench(unit))], identity, REFUSALS, messaging)
         yield Running(SERVICE, app, settings, messaging.background())

@@ -5,7 +5,7 @@ Facts stay for ever, so that a new consumer reads from the first one. People top
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from shared.contracts.fact import Fact
 from shared.contracts.facts.clock import (
@@ -47,6 +47,14 @@ DEADLINE_FACTS: tuple[type[Fact], ...] = (
     DeadlineBreached,
     DeadlineBreachRevoked,
 )
+
+
+def _service(group: str) -> Service:
+    name = group.partition(".")[0]
+    for service in get_args(Service):
+        if service == name:
+            return service  # type: ignore[no-any-return]  # one of the literals
+    raise LookupError(group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,27 @@ TOPICS: tuple[Topic, ...] = (
     REVIEW_TEXTS,
 )
 
+GROUPS: Mapping[str, tuple[Topic, ...]] = {
+    "intake.progress": (REVIEWS, ACCOUNTS, NOTIFICATIONS),
+    "review.cases": (REQUESTS,),
+    "provisioning.accounts": (REQUESTS, REVIEWS),
+    "notifier.mail": (REQUESTS, REVIEWS, ACCOUNTS, COMPLAINTS),
+}
+"""Who takes facts in, under which name, from where. A group is a key in databases and in Kafka: never renamed."""
+
+
+def dead_letters_of(topic: str, group: str) -> str:
+    """Where the records of a topic are mirrored that this group could not take in."""
+    return f"{topic}.{group}.dlq"
+
+
+DEAD_LETTERS: tuple[Topic, ...] = tuple(
+    Topic(dead_letters_of(topic.name, group), _service(group), "as the record's", readers=())
+    for group, topics in GROUPS.items()
+    for topic in topics
+)
+"""For AKHQ, kafka-ui and their like: a record copied back from here to its topic is tried again."""
+
 _WHERE: dict[tuple[str, type[Fact]], Topic] = {
     (topic.owner, fact): topic for topic in TOPICS for fact in topic.facts
 }
@@ -171,4 +200,10 @@ def topic_for(service: str, fact_type: type[Fact]) -> Topic:
 
 def topics_of(service: str) -> tuple[Topic, ...]:
     """What a service writes or reads: it refuses to start when one of them is missing."""
-    return tuple(topic for topic in TOPICS if service == topic.owner or service in topic.readers)
+    every = TOPICS + DEAD_LETTERS
+    return tuple(topic for topic in every if service == topic.owner or service in topic.readers)
+
+
+def names_of(group: str) -> list[str]:
+    """The topics a group takes in."""
+    return [topic.name for topic in GROUPS[group]]

@@ -112,7 +112,11 @@ def silent(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Definition(Generic[C, S, E]):
-    """Everything the store needs to know of a service. `state` is always the state after the event."""
+    """Everything the store needs to know of a service. `state` is always the state after the event.
+
+    `views` are the tables that `rows` writes, all of them and no others: they can be folded again from the events.
+    A row of theirs belongs to one stream.
+    """
 
     service: str
     decider: Decider[C, S, E]
@@ -121,6 +125,7 @@ class Definition(Generic[C, S, E]):
     due: Callable[[E, S], Iterable[SetDue | CancelDue]] = nothing
     rows: Callable[[Recorded[E], S], Iterable[Upsert | Delete]] = nothing
     reserve: Callable[[E, S], Iterable[Reserve | Free]] = nothing
+    views: Sequence[str] = ()
     uses_calendar: bool = False
     zone: str = "Asia/Pontianak"
 

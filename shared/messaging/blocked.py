@@ -13,7 +13,8 @@ import orjson
 from aiokafka import ConsumerRecord
 
 from shared.contracts.registry import Fact, Malformed, UnknownType, decode
-from shared.event_sourcing.database import Connection, Pool
+from shared.contracts.topics import dead_letters_of
+from shared.event_sourcing.database import Connection
 from shared.messaging.envelope import Envelope, Unaddressed, open_envelope
 from shared.messaging.reading import Unreadable
 
@@ -104,7 +105,12 @@ insert into blocked (subscription, {_COLUMNS})
 select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[], $7::uuid[], $8::text[],
     $9::text[], $10::bytea[], $11::bytea[], $12::bytea[])
 on conflict (subscription, topic, partition, "offset") do update set reason = excluded.reason, detail = excluded.detail
+returning id, topic, reason
 """  # noqa: S608 - fixed text
+_MIRROR = """
+insert into outbox (topic, key, source, ref)
+select topic, '', 'blocked', ref from unnest($1::text[], $2::bigint[]) as parked(topic, ref)
+"""
 _OF_STREAMS = """
 select b.* from blocked b join unnest($2::text[], $3::text[]) as wanted(topic, stream)
 on b.topic = wanted.topic and b.stream = wanted.stream
@@ -138,12 +144,28 @@ async def stored_places(
     return {(row["topic"], row["partition"], row["offset"]) for row in rows}
 
 
-async def insert(connection: Connection, subscription: str, waiting: Sequence[Received]) -> None:
-    """Keep these records; a row of the same place takes the new reason. Never refused: texts are cleaned and cut."""
-    if waiting:
-        await connection.execute(
-            _INSERT, subscription, *map(list, zip(*map(_row, waiting), strict=True))
-        )
+async def insert(
+    connection: Connection, subscription: str, waiting: Sequence[Received]
+) -> list[tuple[int, str]]:
+    """Keep these records; a row of the same place takes the new reason. Never refused: texts are cleaned and cut.
+
+    Answers id and topic of those that wait for a person.
+    """
+    if not waiting:
+        return []
+    rows = await connection.fetch(
+        _INSERT, subscription, *map(list, zip(*map(_row, waiting), strict=True))
+    )
+    return [(row["id"], row["topic"]) for row in rows if row["reason"] is not None]
+
+
+async def mirror(
+    connection: Connection, subscription: str, parked: Sequence[tuple[int, str]]
+) -> None:
+    """Have these rows said on their dead-letter topics; pointers, so that a row that goes before is not said."""
+    if parked:
+        topics = [dead_letters_of(topic, subscription) for _, topic in parked]
+        await connection.execute(_MIRROR, topics, [row_id for row_id, _ in parked])
 
 
 async def delete(connection: Connection, ids: Sequence[int]) -> None:
@@ -152,12 +174,20 @@ async def delete(connection: Connection, ids: Sequence[int]) -> None:
         await connection.execute("delete from blocked where id = any($1::bigint[])", ids)
 
 
-async def mark_parked(pool: Pool, record: Received) -> None:
+async def mark_parked(connection: Connection, record: Received) -> None:
     """A held record turned out to be bad: it stays where it is, parked."""
-    await pool.execute(
+    await connection.execute(
         "update blocked set reason = $2, detail = $3 where id = $1",
         record.stored_id, record.reason, _clean(record.detail),
     )  # fmt: skip
+
+
+async def find(connection: Connection, subscription: str, row_id: int) -> Received | None:
+    """A waiting record by its number; None if it waits no more."""
+    row = await connection.fetchrow(
+        "select * from blocked where subscription = $1 and id = $2", subscription, row_id
+    )
+    return _from_row(row) if row else None
 
 
 async def heads(connection: Connection, subscription: str) -> list[Received]:
@@ -169,6 +199,12 @@ async def heads(connection: Connection, subscription: str) -> list[Received]:
         subscription,
     )
     return [_from_row(row) for row in rows]
+
+
+async def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, Received]]:
+    """Subscription and record of these rows, as far as they are still there."""
+    rows = await connection.fetch("select * from blocked where id = any($1::bigint[])", ids)
+    return {row["id"]: (row["subscription"], _from_row(row)) for row in rows}
 
 
 def _row(received: Received) -> tuple[object, ...]:

@@ -69,18 +69,19 @@ def headers(  # noqa: PLR0913 - one parameter per header
     event_id: Id,
     source: str,
     ce_type: str,
-    time: datetime,
+    time: datetime | str,
     subject: str,
     sequence: int | None,
     correlation_id: Id,
     causation_id: Id | None,
     traceparent: str | None,
 ) -> list[tuple[str, bytes]]:
-    """All headers of a record; `sequence` is none on compacted topics, `time` any aware instant."""
+    """All headers of a record; `sequence` is none on compacted topics, `time` any aware instant or its UTC text."""
+    text = time if isinstance(time, str) else time.astimezone(UTC).isoformat()
     said = [
         *_of_every(source, ce_type),
         ("ce_id", str(event_id).encode()),
-        ("ce_time", time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
+        ("ce_time", text.replace("+00:00", "Z").encode()),
         ("ce_subject", subject.encode()),
         ("ce_correlationid", str(correlation_id).encode()),
     ]

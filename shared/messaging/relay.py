@@ -7,12 +7,10 @@ that were acknowledged whole: what is sent twice after a crash carries the same 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
-import orjson
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -21,8 +19,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.event_sourcing.database import PlainConnection, is_world_away
 from shared.event_sourcing.unit_of_work import Wakeups
-from shared.messaging import envelope
 from shared.messaging.broker import make_producer
+from shared.messaging.saying import Said, dead_letters, said
 from shared.operations.backoff import backoff
 
 ROWS_PER_ROUND = 500
@@ -30,6 +28,7 @@ ROUNDS_READ_ON = 20
 POLL_SECONDS = 0.5
 ACK_SECONDS_MAX = 15.0
 LEADER_LOCK = 0x0DA7A_0001
+_PARTITIONER = DefaultPartitioner()
 _SESSION = {
     "timezone": "UTC",
     # A leader asks twice a second; one that is frozen or cut off loses its lock when its session ends.
@@ -42,7 +41,7 @@ _SESSION = {
 log = structlog.get_logger(__name__)
 
 _READ = """
-select o.position, o.topic, o.key, o.source, e.event_id, e.fact_type, e.fact, e.published, e.metadata,
+select o.position, o.topic, o.key, o.source, o.ref, e.event_id, e.fact_type, e.fact, e.published, e.metadata,
        p.data as person, t.body as text, t.person_id as text_of
 from (select * from outbox where position > $3 or position <> all($2::bigint[]) order by position limit $1) as o
 left join events as e on o.source = 'event' and e.stream_id = o.key and e.version = o.ref
@@ -66,6 +65,18 @@ class _Chunk:
     positions: list[int] = field(default_factory=list)
     full: bool = False
 
+    def add(self, position: int, record: Said) -> None:
+        """Once full, the rest of the partition goes in the next round, in order."""
+        if self.full:
+            return
+        added = self.builder.append(
+            key=record.key, value=record.value, timestamp=None, headers=record.headers
+        )
+        if added is None:
+            self.full = True
+        else:
+            self.positions.append(position)
+
 
 class Relay:
     """Empties the outbox of one service. Several may run; one leads, the others wait for its lock."""
@@ -73,7 +84,6 @@ class Relay:
     def __init__(self, dsn: str, bootstrap: str, service: str, wakeups: Wakeups) -> None:
         self._dsn, self._bootstrap, self._service = dsn, bootstrap, service
         self._wakeup = wakeups.of("relay")
-        self._partitioner = DefaultPartitioner()
         self.kafka_away = False
 
     async def run(self) -> None:
@@ -127,12 +137,12 @@ class Relay:
         for _ in range(ROUNDS_READ_ON):
             if not rows:
                 return False
-            chunks = await self._chunks(producer, rows)
+            chunks, dropped = await self._chunks(connection, producer, rows)
             acks, following = await asyncio.gather(
                 self._send(producer, chunks),
                 _read(connection, rows),
             )
-            await self._settle(connection, chunks, acks)
+            await self._settle(connection, chunks, acks, dropped)
             if any(chunk.full for chunk in chunks.values()):
                 return True
             rows = following
@@ -143,48 +153,48 @@ class Relay:
         connection: PlainConnection,
         chunks: dict[tuple[str, int], _Chunk],
         acks: dict[tuple[str, int], int],
+        dropped: list[int],
     ) -> None:
-        """Delete what the broker has; raises KafkaError when a partition did not take its chunk."""
-        said = [(topic, partition, next_offset) for (topic, partition), next_offset in acks.items()]
+        """Delete what the broker has, and what is left unsaid; raises KafkaError when a partition took no chunk."""
+        places = [(topic, partition, following) for (topic, partition), following in acks.items()]
         gone = [position for place in acks for position in chunks[place].positions]
-        if said:
-            await connection.execute(_SAID, gone, *map(list, zip(*said, strict=True)))
+        if places or dropped:
+            offsets = map(list, zip(*places, strict=True)) if places else ([], [], [])
+            await connection.execute(_SAID, gone + dropped, *offsets)
         if len(acks) < len(chunks):
             message = f"{len(chunks) - len(acks)} partitions did not acknowledge"
             raise KafkaError(message)
 
     async def _chunks(
-        self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
-    ) -> dict[tuple[str, int], _Chunk]:
+        self,
+        connection: PlainConnection,
+        producer: AIOKafkaProducer,
+        rows: Sequence[asyncpg.Record],
+    ) -> tuple[dict[tuple[str, int], _Chunk], list[int]]:
+        """What goes to which partition, and the positions of rows that have nothing left to say."""
         partitions = {
             topic: sorted(await producer.partitions_for(topic))
             for topic in {row["topic"] for row in rows}
         }
+        dead = await dead_letters(connection, rows)
         chunks: dict[tuple[str, int], _Chunk] = {}
+        dropped: list[int] = []
         for row in rows:
-            self._add(producer, chunks, row, partitions[row["topic"]])
-        return chunks
+            record = said(self._service, row, dead)
+            if record is None:
+                dropped.append(row["position"])
+                continue
+            place = row["topic"], self._partition(row["key"], record, partitions[row["topic"]])
+            chunk = chunks.get(place)
+            if chunk is None:
+                chunk = chunks[place] = _Chunk(producer.create_batch())
+            chunk.add(row["position"], record)
+        return chunks, dropped
 
-    def _add(
-        self,
-        producer: AIOKafkaProducer,
-        chunks: dict[tuple[str, int], _Chunk],
-        row: asyncpg.Record,
-        partitions: list[int],
-    ) -> None:
-        key = row["key"].encode()
-        place = (row["topic"], self._partitioner(key, partitions, partitions))
-        chunk = chunks.get(place)
-        if chunk is None:
-            chunk = chunks[place] = _Chunk(producer.create_batch())
-        if chunk.full:
-            return
-        headers, value = _record(self._service, row)
-        added = chunk.builder.append(key=key, value=value, timestamp=None, headers=headers)
-        if added is None:
-            chunk.full = True  # the rest of this partition goes in the next round, in order
-        else:
-            chunk.positions.append(row["position"])
+    def _partition(self, key: str, record: Said, partitions: list[int]) -> int:
+        if record.partition is not None and record.partition in partitions:
+            return record.partition
+        return _partition_of(key, tuple(partitions))
 
     async def _send(
         self, producer: AIOKafkaProducer, chunks: dict[tuple[str, int], _Chunk]
@@ -212,6 +222,13 @@ class Relay:
         return acks
 
 
+@lru_cache(
+    4096
+)  # a stream's facts come one after the other, and the sum over a key is slow in Python
+def _partition_of(key: str, partitions: tuple[int, ...]) -> int:
+    return int(_PARTITIONER(key.encode(), partitions, partitions))
+
+
 async def _read(
     connection: PlainConnection, travelling: Sequence[asyncpg.Record]
 ) -> Sequence[asyncpg.Record]:
@@ -219,41 +236,6 @@ async def _read(
     positions = [row["position"] for row in travelling]
     last = positions[-1] if positions else 0
     return await connection.fetch(_READ, ROWS_PER_ROUND, positions, last)
-
-
-def _record(service: str, row: asyncpg.Record) -> tuple[list[tuple[str, bytes]], bytes | None]:
-    """Headers and value of an outbox row: an event's fact, or the present data of a person or text."""
-    if row["source"] == "event":
-        metadata = orjson.loads(row["metadata"])
-        headers = envelope.headers(
-            event_id=row["event_id"],
-            source=service,
-            ce_type=row["fact_type"],
-            time=datetime.fromisoformat(metadata["occurred_at"]),
-            subject=row["key"],
-            sequence=row["published"],
-            correlation_id=metadata["correlation_id"],
-            causation_id=metadata["causation_id"],
-            traceparent=metadata["traceparent"],
-        )
-        return headers, row["fact"]
-    headers = envelope.headers(
-        event_id=uuid4(),
-        source=service,
-        ce_type=f"datacloud.{row['source']}.v1",
-        time=datetime.now(UTC),
-        subject=row["key"],
-        sequence=None,
-        correlation_id=uuid4(),
-        causation_id=None,
-        traceparent=None,
-    )
-    if row["source"] == "person":
-        return headers, row["person"]
-    if row["text"] is None:
-        return headers, None
-    text = {"text_id": row["key"], "person_id": row["text_of"], "body": row["text"]}
-    return headers, orjson.dumps(text, default=str)  # asyncpg's UUID is a class of its own
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -71,7 +71,11 @@ class Subscription(Generic[C, S, E]):
         async with self.unit.pool.acquire() as connection:
             ready = await blocked.heads(connection, self.name)
         for head in ready:
-            await self._handle([head], Mode(replay=True))
+            await self.replay(head)
+
+    async def replay(self, record: Received) -> None:
+        """Take in a stored record as if it had just come, and what is held behind it."""
+        await self._handle([record], Mode(replay=True))
 
     async def _handle(self, records: Sequence[Received], mode: Mode) -> None:
         """A batch that the database refuses is halved until the culprit stands alone."""
@@ -155,7 +159,8 @@ class Subscription(Generic[C, S, E]):
             for each in taking.waiting.values()
             if each.stored_id and each.reason != each.stored_reason
         ]
-        await blocked.insert(connection, self.name, [*new, *changed, *taking.loose])
+        parked = await blocked.insert(connection, self.name, [*new, *changed, *taking.loose])
+        await blocked.mirror(connection, self.name, parked)
         await taking.batch.write()
         if taking.moved:
             moved = {stream: taking.marks[stream] for stream in taking.moved}
@@ -167,7 +172,9 @@ class Subscription(Generic[C, S, E]):
         """The record itself makes the database refuse: keep it, parked, in a transaction of its own."""
         park(record, error)
         if record.stored_id is not None:
-            await blocked.mark_parked(self.unit.pool, record)
+            async with self.unit.pool.acquire() as connection, connection.transaction():
+                await blocked.mark_parked(connection, record)
+                await blocked.mirror(connection, self.name, [(record.stored_id, record.place[0])])
             return
         record.unreadable = True  # so that nothing tries it again in this transaction
         record.fact = None

@@ -12,12 +12,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from shared.contracts.topics import TOPICS, Topic
+from shared.contracts.topics import DEAD_LETTERS, TOPICS, Topic
 
 REQUEST_TIMEOUT_MS = 10_000
 REPLICAS_MAX = 3
 SEEN_AGAIN_SECONDS = 0.05
 
+EVERY = TOPICS + DEAD_LETTERS
 _AT_LEAST = "max.message.bytes"  # a deployer may allow more
 
 
@@ -25,7 +26,7 @@ async def apply(bootstrap: str, *, dry_run: bool = False) -> list[str]:
     """Create the topics that are missing; say what was done (or would be), and what differs and was left alone."""
     async with _admin(bootstrap) as admin:
         found = await _partitions(admin)
-        missing = [topic for topic in TOPICS if topic.name not in found]
+        missing = [topic for topic in EVERY if topic.name not in found]
         replicas = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
         if missing and not dry_run:
             await _create(admin, missing, replicas)
@@ -34,7 +35,7 @@ async def apply(bootstrap: str, *, dry_run: bool = False) -> list[str]:
             f"{topic.name}: {verb}, {topic.partitions} partitions, {replicas} replicas"
             for topic in missing
         ]
-        present = [topic for topic in TOPICS if topic.name in found]
+        present = [topic for topic in EVERY if topic.name in found]
         return said + [
             f"{line} (left as it is)" for line in await _differences(admin, present, found)
         ]
@@ -42,7 +43,7 @@ async def apply(bootstrap: str, *, dry_run: bool = False) -> list[str]:
 
 async def check(bootstrap: str, names: Collection[str] | None = None) -> list[str]:
     """How these topics on the broker (or all of the table) differ from the table; empty if they do not."""
-    wanted = [topic for topic in TOPICS if names is None or topic.name in names]
+    wanted = [topic for topic in EVERY if names is None or topic.name in names]
     async with _admin(bootstrap) as admin:
         found = await _partitions(admin)
         missing = [f"{topic.name}: missing" for topic in wanted if topic.name not in found]

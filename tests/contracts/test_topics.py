@@ -3,7 +3,14 @@
 import pytest
 
 from shared.contracts.registry import FACTS
-from shared.contracts.topics import DEADLINE_FACTS, TOPICS, topic_for, topics_of
+from shared.contracts.topics import (
+    DEAD_LETTERS,
+    DEADLINE_FACTS,
+    GROUPS,
+    TOPICS,
+    topic_for,
+    topics_of,
+)
 from shared.messaging.broker import BATCH_BYTES_MAX
 
 SERVICES = {"intake", "review", "provisioning", "complaints", "notifier"}
@@ -66,3 +73,26 @@ def test_a_service_starts_only_with_what_it_writes_and_reads() -> None:
         "datacloud.complainants.v1",
         "datacloud.calendar.v1",
     }
+
+
+def test_a_group_reads_what_its_service_may_read_and_has_its_own_dead_letters() -> None:
+    for group, topics in GROUPS.items():
+        service = group.partition(".")[0]
+        assert all(service in topic.readers and not topic.compacted for topic in topics)
+    assert {(topic.name, topic.owner) for topic in DEAD_LETTERS} == {
+        (f"{topic.name}.{group}.dlq", group.partition(".")[0])
+        for group, topics in GROUPS.items()
+        for topic in topics
+    }
+    assert all(topic.readers == () for topic in DEAD_LETTERS)
+
+
+def test_every_topic_of_facts_is_taken_in_by_each_of_its_readers_that_reacts_to_it() -> None:
+    heard = {(group.partition(".")[0], t.name) for group, topics in GROUPS.items() for t in topics}
+    readers = {
+        (reader, topic.name)
+        for topic in TOPICS
+        if topic.facts and not topic.compacted
+        for reader in topic.readers
+    }
+    assert heard == readers

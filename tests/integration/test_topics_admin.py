@@ -10,12 +10,13 @@ from aiokafka.errors import KafkaConnectionError
 from typer.testing import CliRunner
 
 from deploy.local.children import free_port
-from shared.contracts.topics import PEOPLE, REQUESTS, TOPICS
+from shared.contracts.topics import PEOPLE, REQUESTS
 from shared.messaging import topics_admin
 from shared.messaging.cli import topics
+from shared.messaging.topics_admin import EVERY
 from tests.support.servers import docker_kafka, embedded_kafka
 
-NAMES = {topic.name for topic in TOPICS}
+NAMES = {topic.name for topic in EVERY}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def test_a_topic_that_is_missing_is_named(bootstrap: str, admin: AIOKafkaAdminClient) -> None:
-    assert await topics_admin.check(bootstrap) == [f"{topic.name}: missing" for topic in TOPICS]
+    assert await topics_admin.check(bootstrap) == [f"{topic.name}: missing" for topic in EVERY]
     assert await topics_admin.check(bootstrap, [PEOPLE.name]) == [f"{PEOPLE.name}: missing"]
     assert await admin.list_topics() == []
 
@@ -60,7 +61,7 @@ async def test_what_was_applied_agrees_with_the_table(
     bootstrap: str, admin: AIOKafkaAdminClient
 ) -> None:
     done = await topics_admin.apply(bootstrap)
-    assert done == [f"{topic.name}: created, 6 partitions, 1 replicas" for topic in TOPICS]
+    assert done == [f"{topic.name}: created, 6 partitions, 1 replicas" for topic in EVERY]
     assert await topics_admin.check(bootstrap) == []
     assert set(await admin.list_topics()) == NAMES
 
@@ -104,7 +105,7 @@ async def test_a_topic_with_other_partitions_or_settings_is_told_and_left_alone(
     assert await topics_admin.check(bootstrap, [REQUESTS.name, PEOPLE.name]) == differences
     done = await topics_admin.apply(bootstrap)
     assert done[-4:] == [f"{each} (left as it is)" for each in differences]
-    assert len(done) == len(TOPICS) - 2 + 4
+    assert len(done) == len(EVERY) - 2 + 4
     assert await topics_admin.check(bootstrap) == differences
 
 
@@ -128,9 +129,9 @@ async def test_the_command_tells_differences_by_its_exit_code(bootstrap: str) ->
         return result.exit_code, result.stdout
 
     code, told = await asyncio.to_thread(run, "check", "--json")
-    assert (code, len(json.loads(told))) == (1, len(TOPICS))
+    assert (code, len(json.loads(told))) == (1, len(EVERY))
     code, told = await asyncio.to_thread(run, "apply", "--json")
-    assert (code, len(json.loads(told))) == (0, len(TOPICS))
+    assert (code, len(json.loads(told))) == (0, len(EVERY))
     assert await asyncio.to_thread(run, "check", "--json") == (0, "[]\n")
     assert await asyncio.to_thread(run, "check") == (0, "Semua topik sesuai.\n")
 

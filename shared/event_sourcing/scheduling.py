@@ -24,6 +24,7 @@ from shared.event_sourcing.transaction import Batch
 from shared.event_sourcing.unit_of_work import Context, UnitOfWork, Work
 from shared.operations import metrics
 from shared.operations.backoff import backoff
+from shared.operations.kill_points import reached
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -105,6 +106,8 @@ async def claim(pool: Pool, kind: str, limit: int, lease_seconds: float) -> list
     """Lease what is due, earliest first; nobody else gets it until the lease ends or the entry is set again."""
     token = uuid4()
     rows = await pool.fetch(_CLAIM, kind, limit, token, lease_seconds)
+    if rows:
+        reached("after_claim")
     claimed = [
         Due(
             row["stream_id"], row["name"], row["kind"], row["due_at"], orjson.loads(row["payload"]),
@@ -139,6 +142,8 @@ async def complete(
                         batch, due, work, unit.definition.service, at_due_instant=at_due_instant
                     )
                 changes = await batch.write()
+                reached("before_commit")
+            reached("after_commit")
         except Exception as error:
             if not is_contention(error):
                 raise
@@ -273,8 +278,10 @@ class Effects(Generic[C, S, E]):
             streams = await load(connection, unit.definition, unit.codec, [due.stream_id])
         state = streams[due.stream_id].state
         try:
+            reached("before_effect")
             async with asyncio.timeout(EFFECT_SECONDS_MAX):
                 work = await self._perform(due, state)
+            reached("after_effect")
         except TryLater as later:
             await self._failed(due, later.reason, later.after_seconds)
             return

@@ -39,6 +39,7 @@ from shared.event_sourcing.store import (
     Upsert,
     fold,
 )
+from shared.operations.kill_points import reached
 
 C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
@@ -163,7 +164,9 @@ class UnitOfWork(Generic[C, S, E]):
             if not connection.is_closed():
                 await transaction.rollback()
             raise
+        reached("before_commit")
         await (transaction.commit() if changes else transaction.rollback())
+        reached("after_commit")
         return handled, changes
 
     async def _attempt(

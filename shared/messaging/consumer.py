@@ -23,6 +23,7 @@ from shared.messaging.placing import StartWhereStored
 from shared.messaging.reading import RecordReader
 from shared.messaging.taking import OurCodeFails
 from shared.operations.backoff import backoff
+from shared.operations.kill_points import reached
 
 STALLED_SECONDS = 25.0
 """Longer than a dead member holds up its group (10 s); with a restart, all is read again within a minute."""
@@ -182,7 +183,9 @@ class Consumer:
         if consumer is None:
             return
         try:
+            reached("before_offset_commit")
             await asyncio.wait_for(consumer.commit(following), 10)
+            reached("after_offset_commit")
         except (KafkaError, TimeoutError, OSError) as error:
             log.info("offset_commit_passed_over", error=type(error).__name__)
 

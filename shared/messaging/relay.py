@@ -22,6 +22,7 @@ from shared.event_sourcing.unit_of_work import Wakeups
 from shared.messaging.broker import make_producer
 from shared.messaging.saying import Said, dead_letters, said
 from shared.operations.backoff import backoff
+from shared.operations.kill_points import reached
 
 ROWS_PER_ROUND = 500
 ROUNDS_READ_ON = 20
@@ -160,7 +161,9 @@ class Relay:
         gone = [position for place in acks for position in chunks[place].positions]
         if places or dropped:
             offsets = map(list, zip(*places, strict=True)) if places else ([], [], [])
+            reached("before_outbox_delete")
             await connection.execute(_SAID, gone + dropped, *offsets)
+            reached("after_outbox_delete")
         if len(acks) < len(chunks):
             message = f"{len(chunks) - len(acks)} partitions did not acknowledge"
             raise KafkaError(message)
@@ -200,6 +203,7 @@ class Relay:
         self, producer: AIOKafkaProducer, chunks: dict[tuple[str, int], _Chunk]
     ) -> dict[tuple[str, int], int]:
         """The next offset of every partition that took its whole chunk."""
+        reached("before_publish")
         try:
             async with asyncio.timeout(ACK_SECONDS_MAX):
                 futures = {
@@ -213,6 +217,7 @@ class Relay:
                 )
         except TimeoutError:
             raise KafkaTimeoutError from None
+        reached("after_publish")
         acks = {}
         for place, result in zip(futures, results, strict=True):
             if isinstance(result, BaseException):

@@ -32,6 +32,7 @@ from shared.messaging.marks import (
 )
 from shared.messaging.taking import Mode, OurCodeFails, React, Taking, park
 from shared.operations import metrics
+from shared.operations.kill_points import reached
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -118,6 +119,8 @@ class Subscription(Generic[C, S, E]):
                         taking.take(record)
                     taking.check_our_code()
                     await self._write(connection, taking, () if mode.replay else records)
+                    reached("before_commit")
+                reached("after_commit")
             except asyncpg.PostgresError as error:
                 if not is_contention(error):
                     raise

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.operations import kill_points
+
 PREFIX = "DATACLOUD_"
 
 
@@ -127,6 +129,8 @@ class CommonSettings(BaseSettings):
             for name in ("public_url", "identity_issuer")
             if not getattr(self, name).startswith("https://")
         ]
+        if kill_points.VARIABLE in os.environ:
+            reasons.append(("environment", f"is no place for {kill_points.VARIABLE}"))
         if "clock_shift" in self.database_dsn:
             reasons.append(("database_dsn", "shifts the clock, which production refuses"))
         if self.secret_file and self.secret_file.stat().st_mode & stat.S_IRWXO:

@@ -17,6 +17,7 @@ from shared.messaging import blocked
 from shared.messaging.blocked import Place, Received
 from shared.messaging.marks import lock_partitions, store_offsets
 from shared.operations import metrics
+from shared.operations.kill_points import reached
 from shared.people.persons import Person, Text
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,8 @@ class Copies:
                     await blocked.insert(connection, self.name, loose)
                     await _write(connection, latest)
                     await store_offsets(connection, self.name, places)
+                    reached("before_commit")
+                reached("after_commit")
             except asyncpg.PostgresError as error:
                 if not is_contention(error):
                     raise

@@ -160,3 +160,8 @@ def test_an_uncaught_refusal_is_a_message_and_exit_code_1() -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith(b"Refused to start:\n  DATACLOUD_")
     assert b"Traceback" not in ended.stderr
+
+
+def test_production_has_no_kill_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = refusal(monkeypatch, PRODUCTION | {"DATACLOUD_KILL_POINT": "after_publish"})
+    assert "is no place for DATACLOUD_KILL_POINT" in told

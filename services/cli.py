@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.blocked_cli import blocked
+from services.views_cli import views
 from shared.event_sourcing.migrations import migrate as migrate_database
 from shared.messaging.cli import AsJson, Endpoints, ask_kafka, topics
 from shared.messaging.in_words import in_short
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command(name="due")(due)
 app.add_typer(topics, name="topics")
 app.add_typer(blocked, name="blocked")
+app.add_typer(views, name="views")
 
 
 @app.command()

@@ -12,6 +12,9 @@ from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Delete, Recorded, Upsert
 from shared.people.persons import Personal
 
+VIEWS = ("complaints", "complaint_timeline")
+"""The tables that `rows` writes: the events say all of them again."""
+
 
 def rows(recorded: Recorded[Event], state: State) -> Iterable[Upsert | Delete]:
     """One row per complaint, one line per happening."""

@@ -44,6 +44,7 @@ DEFINITION: Definition[Command, State, Event] = Definition(
     schedule.due,
     views.rows,
     reservations.reserve,
+    views.VIEWS,
     uses_calendar=True,
 )
 

@@ -13,6 +13,9 @@ from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Delete, Recorded, Upsert
 from shared.people.persons import Personal
 
+VIEWS = ("requests", "request_timeline")
+"""The tables that `rows` writes: the events say all of them again."""
+
 Status = Literal[
     "submitted",
     "returned",

@@ -41,6 +41,7 @@ DEFINITION: Definition[Command, State, Event] = Definition(
     publishing(SERVICE, publication.to_public),
     schedule.due,
     views.rows,
+    views=views.VIEWS,
 )
 
 

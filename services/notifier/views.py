@@ -10,6 +10,9 @@ from services.notifier.state import State
 from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Delete, Recorded, Upsert
 
+VIEWS = ("confirmations",)
+"""The tables that `rows` writes: the events say all of them again. The ledger of mails is not among them."""
+
 
 def rows(recorded: Recorded[Event], state: State) -> Iterable[Upsert | Delete]:
     """A numbered letter can be verified; its digest joins once it is made."""

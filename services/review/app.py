@@ -27,6 +27,7 @@ DEFINITION: Definition[Command, State, Event] = Definition(
     events.EVENTS,
     publishing(SERVICE, publication.to_public),
     rows=views.rows,
+    views=views.VIEWS,
 )
 
 

@@ -11,6 +11,9 @@ from services.review.state import Case, Decided, Dropped, State, Undecided, Unkn
 from shared.event_sourcing.database import Pool
 from shared.event_sourcing.store import Delete, Recorded, Upsert
 
+VIEWS = ("cases",)
+"""The tables that `rows` writes: the events say all of them again."""
+
 CaseState = Literal["open", "approved", "returned", "rejected", "dropped"]
 QUEUE_MAX = 500
 

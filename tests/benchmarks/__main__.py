@@ -11,7 +11,7 @@ import structlog
 import uvloop
 
 from shared.operations.memory import spare_the_collector
-from tests.benchmarks import append, deadlines, latency, relay, services, subscription
+from tests.benchmarks import append, deadlines, latency, rebuild, relay, services, subscription
 from tests.benchmarks.measure import Row, machine
 from tests.support.bus import bus
 from tests.support.ledger import Ledger, ledger
@@ -65,6 +65,8 @@ async def _store_and_messaging(
         found = show(await append.rows(first, owner.execute))
         await owner.execute("truncate outbox, events, notes")
         found += show(await deadlines.rows(first))
+        await owner.execute("truncate outbox, events, notes")
+        found += show(await rebuild.rows(first, owner_dsn))
         await owner.execute("truncate outbox, events, notes")
         found += show(await relay.rows(first, own, said, floor))
         await owner.execute("truncate outbox, events, notes")

@@ -90,7 +90,7 @@ def spawn(  # noqa: PLR0913 - what a process is started with
 
 def run(command: Sequence[str], log: Path, what: str, prefix: Sequence[str] = ()) -> None:
     """A child that prepares something and ends; raises NotStarted with the end of its log if it does not succeed."""
-    process = spawn(command, log, prefix=prefix)
+    process = spawn(command, log, prefix=prefix, last_signal=signal.SIGKILL)
     try:
         if process.wait(PREPARE_SECONDS_MAX) != 0:
             message = f"{what} failed:\n{tail(log)}"

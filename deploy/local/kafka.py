@@ -108,7 +108,9 @@ class EmbeddedKafka:
         self._properties.write_text(text, encoding="utf-8")
         if not (self._data / "meta.properties").exists():
             self._format(jars)
-        self._process = spawn([*_java(jars), "kafka.Kafka", str(self._properties)], self._log)
+        # Asked to end while it is starting it may wait for ever, and nobody would be left to insist.
+        command = [*_java(jars), "kafka.Kafka", str(self._properties)]
+        self._process = spawn(command, self._log, last_signal=signal.SIGKILL)
         return self._process
 
     def until_ready(self, process: subprocess.Popen[bytes]) -> None:

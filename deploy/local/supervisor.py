@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from deploy.local.children import NotStarted, stop
+from deploy.local.children import NotStarted, kill, stop
 
 LOOK_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
@@ -97,7 +97,7 @@ class Supervisor:
             self._take_in(child, process, again=again)
             child.ready(process)
         except BaseException:
-            _stop(child)
+            kill(process)
             raise
         child.up = True
         self._say(f"{child.name} is up ({time.monotonic() - began:.1f} s)")

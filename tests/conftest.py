@@ -18,6 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", choices=("embedded", "docker"), default="embedded")
 
 
+SYSTEM_SECONDS_MAX = 300
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test that needs the whole system also starts it, and any may be the first."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "system" in item.fixturenames:
+            item.add_marker(pytest.mark.timeout(SYSTEM_SECONDS_MAX), append=False)
+
+
 @pytest.fixture(scope="session")
 def shared_databases(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -59,6 +69,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 async def everybody(system: System) -> AsyncIterator[People]:
-    """Those who use it, at the front door."""
+    """Those who use it, at the front door. Nobody kills anything here, so no service may be away or at a loss."""
     async with people(system) as present:
         yield present
+    assert not present.troubles

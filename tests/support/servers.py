@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from deploy.local.children import free_port
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.postgres import BINARIES, EmbeddedPostgres
 from shared.event_sourcing.migrations import migrate
@@ -75,8 +76,8 @@ def embedded_kafka(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def docker_databases() -> Iterator[Databases]:
-    """The same from an image, where Docker runs."""
-    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - needed with --stack=docker alone
+    """The same from an image. Assumes an engine whose containers can be reached from here, and a registry."""
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - needed with --stack=docker alone
 
     with PostgresContainer("postgres:18", username="postgres", password="local") as server:
         port = int(server.get_exposed_port(5432))
@@ -85,8 +86,27 @@ def docker_databases() -> Iterator[Databases]:
 
 @contextmanager
 def docker_kafka() -> Iterator[str]:
-    """The same from an image, where Docker runs."""
-    from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - needed with --stack=docker alone
+    """The same from an image. Assumes an engine on this machine: the broker advertises a port of 127.0.0.1."""
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - needed with --stack=docker alone
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415 - likewise
 
-    with KafkaContainer("apache/kafka:4.3.1").with_kraft() as server:
-        yield str(server.get_bootstrap_server())
+    port = free_port()
+    settings = {
+        "NODE_ID": "1",
+        "PROCESS_ROLES": "broker,controller",
+        "CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "AUTO_CREATE_TOPICS_ENABLE": "false",
+        "MESSAGE_MAX_BYTES": "2097152",
+        "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+    }
+    broker = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port)
+    broker.with_envs(**{f"KAFKA_{name}": value for name, value in settings.items()})
+    with broker.waiting_for(LogMessageWaitStrategy("Kafka Server started")):
+        yield f"127.0.0.1:{port}"

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -108,10 +109,16 @@ def running_system(root: Path) -> Iterator[System]:
 
 
 class People:
-    """A PD, its officers and complainants at the front door. `patient`: asked again while a service is away."""
+    """A PD, its officers and complainants at the front door; each waits `patience` seconds for what it wants to see.
 
-    def __init__(self, system: System, door: httpx2.AsyncClient) -> None:
-        self.system, self.door = system, door
+    `troubles` are the answers 5xx and the broken connections they met: none where nothing was killed.
+    """
+
+    def __init__(
+        self, system: System, door: httpx2.AsyncClient, patience: float = WAIT_SECONDS
+    ) -> None:
+        self.system, self.door, self.patience = system, door, patience
+        self.troubles: Counter[str] = Counter()
         self._tokens: dict[str, str] = {}
 
     def officer(self, role: str) -> dict[str, str]:
@@ -121,14 +128,17 @@ class People:
 
     async def patiently(self, method: str, path: str, **how: Any) -> httpx2.Response:  # noqa: ANN401 - httpx2's own
         """The answer of a service that may be away: 503 and broken connections are asked again, the same request."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(self.patience):
             while True:
                 try:
                     answer = await self.door.request(method, path, **how)
+                except httpx2.TransportError as error:
+                    self.troubles[f"{method} {path}: {type(error).__name__}"] += 1
+                else:
+                    if answer.is_server_error:
+                        self.troubles[f"{method} {path}: {answer.status_code}"] += 1
                     if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
                         return answer
-                except httpx2.TransportError:
-                    pass
                 await asyncio.sleep(0.2)
 
     async def submit(
@@ -155,7 +165,7 @@ class People:
 
     async def case(self, request_id: str) -> Json:
         """The request in the reviewers' queue, as soon as it is there."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(self.patience):
             while True:
                 queue = (
                     await self.patiently("GET", "/api/reviews", headers=self.officer("reviewer"))
@@ -189,17 +199,17 @@ class People:
         return shown
 
     async def until_status(self, receipt: Json, status: str) -> dict[str, Any]:
-        """The request's status page once it says so."""
-        shown = await self.status(receipt)
-        async with asyncio.timeout(WAIT_SECONDS):
-            while shown["status"] != status:
-                await asyncio.sleep(0.2)
-                shown = await self.status(receipt)
+        """The request's status page once it says so; fails with what has happened to it until then."""
+        deadline = asyncio.get_running_loop().time() + self.patience
+        while (shown := await self.status(receipt))["status"] != status:
+            late = asyncio.get_running_loop().time() > deadline
+            assert not late, f"not {status} after {self.patience:.0f} s: {json.dumps(shown)}"
+            await asyncio.sleep(0.2)
         return shown
 
     async def until_mail(self, matches: Callable[[EmailMessage], bool]) -> EmailMessage:
         """The first such mail, once it is in the mailbox."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(self.patience):
             while True:
                 for mail in await asyncio.to_thread(self.system.mails):
                     if matches(mail):
@@ -208,13 +218,13 @@ class People:
 
 
 @asynccontextmanager
-async def people(system: System) -> AsyncIterator[People]:
+async def people(system: System, patience: float = WAIT_SECONDS) -> AsyncIterator[People]:
     """Everybody comes through the front door."""
     limits = httpx2.Limits(max_connections=40)
     async with httpx2.AsyncClient(
         base_url=system.endpoints["front_door"], timeout=30, limits=limits
     ) as door:
-        yield People(system, door)
+        yield People(system, door, patience)
 
 
 def request_form(agency: Json, kind: RequestKind = "open_account") -> dict[str, Any]:

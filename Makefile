@@ -54,6 +54,6 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv || { \
 	  rm -rf .venv; echo "make: $(PYTHON) cannot make .venv (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "make: installing what requirements/dev.txt names into .venv (once; some minutes)"
-	$(PIP) --require-hashes -r requirements/dev.txt
-	$(PIP) --quiet --no-build-isolation -e .
+	@{ $(PIP) --require-hashes -r requirements/dev.txt && $(PIP) --quiet --no-build-isolation -e .; } || { \
+	  echo "make: could not install what requirements/dev.txt names; is there a network? run make again" >&2; exit 1; }
 	@touch $@

@@ -1,0 +1,259 @@
+"""One schedule: five services, their clients and the weather, from one seed; then calm, until nothing is left.
+
+The same seed gives the same run, step by step (`Result.trace`), in any process.
+"""
+
+import asyncio
+import logging
+import os
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import perf_counter
+
+import structlog
+
+from shared.event_sourcing import scheduling
+from shared.operations import metrics
+from tests.chaos.checker import Violation, check
+from tests.chaos.history import History
+from tests.chaos.simulation.actors import POLL_SECONDS
+from tests.chaos.simulation.clients import Clients
+from tests.chaos.simulation.house import House
+from tests.chaos.simulation.machine import Machine, Weather
+from tests.chaos.simulation.memory_world import world_of
+from tests.chaos.simulation.weather import BadCode, Poison, swarm
+from tests.chaos.world import Recovery, World
+
+STUCK_SECONDS = 400.0
+SILENT = logging.CRITICAL
+"""What the product logs is not looked at, and it never logs this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a seed."""
+
+    seed: int
+    violations: Sequence[Violation]
+    steps: int
+    streams: int
+    trace: int
+    injected: Mapping[str, int]
+    seconds: float
+    virtual_seconds: float
+
+    def __str__(self) -> str:
+        verdict = "ok" if not self.violations else f"{len(self.violations)} VIOLATIONS"
+        return (
+            f"seed {self.seed}: {verdict}, {self.streams} streams, {self.steps} steps,"
+            f" {sum(self.injected.values())} faults, trace {self.trace:08x}, {self.seconds:.3f} s"
+        )
+
+
+def run(seed: int) -> Result:
+    """Simulate and check."""
+    began = perf_counter()
+    simulation, world = simulate(seed)
+    machine = simulation.machine
+    violations = list(check(world))
+    violations += [Violation("P12", "a part died", what) for what in machine.broken]
+    streams = sum(len(service.streams) for service in world.services.values())
+    spent, virtual = perf_counter() - began, machine.loop.time()
+    injected = dict(machine.injected)
+    return Result(seed, violations, machine.steps, streams, machine.trace, injected, spent, virtual)
+
+
+def simulate(seed: int) -> "tuple[Simulation, World]":
+    """The run and what it left behind."""
+    with _all_chance_from(seed), _quiet_polls():
+        simulation = Simulation(seed)
+        try:
+            world = simulation.machine.loop.run_until_complete(simulation.run())
+        finally:
+            simulation.close()
+    return simulation, world
+
+
+class Simulation:
+    """One run."""
+
+    def __init__(self, seed: int) -> None:
+        chance = random.Random(f"weather {seed}")  # noqa: S311 - it is the point that it can be foretold
+        self.machine = Machine(seed, swarm(chance))
+        self.poison, self.bad_code = Poison(self.machine), BadCode(self.machine)
+        self.house = House(self.machine, self.poison.spoil, self.bad_code.around)
+        self.poison.log = self.house.log
+        self.history = History()
+        self.clients = Clients(self.house, self.history)
+        self._caught_up_after: float | None = None
+        self._calm_since = 0.0
+
+    async def run(self) -> World:
+        """Storm, calm, silence."""
+        machine, before = self.machine, _counts()
+        self.house.start()
+        self.clients.start()
+        background = [
+            machine.loop.create_task(self.house.supervise()),
+            machine.loop.create_task(self._move_the_clock()),
+        ]
+        await machine.pause(machine.chance.uniform(8, 25))
+        background[1].cancel()
+        self._calm()
+        quiet_after = await self._until_quiet()
+        recovery = Recovery(self._caught_up_after, quiet_after, self._lag())
+        counts = _since(before)
+        return world_of(
+            self.house, self.history.entries, recovery, frozenset(self.poison.places), counts
+        )
+
+    def close(self) -> None:
+        """Whatever still runs is dropped where it stands."""
+        for replica in self.house.replicas.values():
+            replica.process.alive = False
+        loop = self.machine.loop
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        self.machine.weather = Weather()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=5))
+        loop.close()
+
+    def _calm(self) -> None:
+        machine = self.machine
+        machine.weather = Weather()
+        self.bad_code.failing.clear()
+        self._calm_since = machine.loop.time()
+        for replica in self.house.replicas.values():
+            replica.process.frozen_until = 0.0
+
+    async def _move_the_clock(self) -> None:
+        """On by hours, or to just before a deadline; never while a mail or a call is under way."""
+        machine = self.machine
+        while True:
+            await machine.pause(machine.chance.uniform(1, 8))
+            if self._in_flight() or not machine.happens(machine.weather.clock_jump):
+                continue
+            machine.injected["jumps of the clock"] += 1
+            due = [
+                row["due_at"]
+                for service in ("intake", "complaints")
+                for row in self.house.databases[service].tables.get("scheduled", {}).values()
+                if row["due_at"] > machine.now()
+            ]
+            if due and machine.chance.random() < 0.5:
+                wanted = min(due) - timedelta(seconds=machine.chance.uniform(0, 0.05))
+                machine.shift += max(wanted - machine.now(), timedelta())
+            else:
+                machine.shift += timedelta(hours=machine.chance.uniform(0, 20))
+            self.house.wake()
+
+    async def _until_quiet(self) -> float | None:
+        """Seconds since the calm began; None if something goes on for ever."""
+        machine = self.machine
+        while machine.loop.time() - self._calm_since < STUCK_SECONDS:
+            await machine.pause(0.5)
+            caught_up = not self._lag() and not self._outboxes()
+            if caught_up and self._caught_up_after is None:
+                self._caught_up_after = machine.loop.time() - self._calm_since
+            if not caught_up or self._in_flight() or not self.clients.done or self._redrive():
+                continue
+            due = self._next_due()
+            if due is None:
+                return machine.loop.time() - self._calm_since
+            if due > machine.now():
+                machine.shift += due - machine.now()
+                self.house.wake()
+        return None
+
+    def _redrive(self) -> bool:
+        """As an operator does with any Kafka tool: what our code failed on is copied back to its topic."""
+        again = False
+        for database in self.house.databases.values():
+            for row in database.tables.get("blocked", {}).values():
+                if row["reason"] == "error":
+                    place = (row["topic"], row["partition"])
+                    record = self.house.log.partitions[place][row["offset"]]
+                    self.house.log.append(place, record.key, record.value, record.headers)
+                    again = True
+        return again
+
+    def _next_due(self) -> datetime | None:
+        rows = [
+            row
+            for database in self.house.databases.values()
+            for row in database.tables.get("scheduled", {}).values()
+        ]
+        leased = [row["lease_until"] for row in rows if row["lease_until"]]
+        return min([*(row["due_at"] for row in rows), *leased], default=None)
+
+    def _in_flight(self) -> bool:
+        return bool(self.house.mail.busy or self.house.platform.busy)
+
+    def _outboxes(self) -> int:
+        return sum(len(each.tables.get("outbox", {})) for each in self.house.databases.values())
+
+    def _lag(self) -> dict[tuple[str, str, int], int]:
+        """What was neither committed to the broker nor taken in with its offset stored."""
+        found = {}
+        for name, group in self.house.log.groups.items():
+            stored = self.house.databases[name.partition(".")[0]].tables.get("offsets", {})
+            for place, records in self.house.log.partitions.items():
+                if place[0] in group.topics and records:
+                    row = stored.get((name, *place))
+                    reached = max(group.committed.get(place, 0), row["next"] if row else 0)
+                    if reached < len(records):
+                        found[name, *place] = len(records) - reached
+        return found
+
+
+@contextmanager
+def _all_chance_from(seed: int) -> Iterator[None]:
+    """Ids and jitter too: uuid4 asks the kernel, the product's jitter asks the module `random`."""
+    ids, kernel, jitter = random.Random(f"ids {seed}"), os.urandom, random.getstate()  # noqa: S311 - see above
+    os.urandom = ids.randbytes
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        os.urandom = kernel
+        random.setstate(jitter)
+
+
+@contextmanager
+def _quiet_polls() -> Iterator[None]:
+    """Polls are for safety only, so they may be rare; what is logged is not looked at."""
+    poll, told = scheduling.POLL_SECONDS, structlog.get_config()
+    scheduling.POLL_SECONDS = POLL_SECONDS
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
+    try:
+        yield
+    finally:
+        scheduling.POLL_SECONDS = poll
+        structlog.configure(**told)
+
+
+Counts = Mapping[str, Mapping[str, int]]
+
+
+def _counts() -> Counts:
+    """What the product counted so far in this process of ours."""
+    counted: dict[str, dict[str, int]] = defaultdict(dict)
+    for metric in metrics.RECORDS.collect():
+        for sample in metric.samples:
+            subscription, outcome = sample.labels["subscription"], sample.labels["outcome"]
+            counted[subscription][outcome] = int(sample.value)
+    return counted
+
+
+def _since(before: Counts) -> Counts:
+    """What it counted in this run."""
+    return {
+        name: {outcome: n - before.get(name, {}).get(outcome, 0) for outcome, n in outcomes.items()}
+        for name, outcomes in _counts().items()
+    }

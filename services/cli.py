@@ -12,6 +12,7 @@ from services.views_cli import views
 from shared.event_sourcing.migrations import migrate as migrate_database
 from shared.messaging.cli import AsJson, Endpoints, ask_kafka, topics
 from shared.messaging.in_words import in_short
+from shared.messaging.republish_cli import republish
 from shared.messaging.trace import facts_of
 from shared.operations.command_line import CannotDo, database_of, fitting
 from shared.operations.stack import ROOT, SERVICES, StackUnknown, find_stack
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Mengoperasikan layanan Data Cloud.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.command(name="due")(due)
+topics.command()(republish)
 app.add_typer(topics, name="topics")
 app.add_typer(blocked, name="blocked")
 app.add_typer(views, name="views")

@@ -19,9 +19,11 @@ from shared.event_sourcing.database import Pool, is_world_away
 from shared.messaging import broker as options
 from shared.messaging import topics_admin
 from shared.messaging.blocked import Received, receive
+from shared.messaging.marks import noted_topics
 from shared.messaging.placing import StartWhereStored
 from shared.messaging.reading import RecordReader
 from shared.messaging.taking import OurCodeFails
+from shared.messaging.topic_ids import topic_ids
 from shared.operations.backoff import backoff
 from shared.operations.kill_points import reached
 
@@ -53,6 +55,10 @@ class Stalled(Exception):  # noqa: N818 - what happened, for the log of the supe
 
 class TopicsWrong(Exception):  # noqa: N818 - what is wrong, for the operator
     """A topic is missing or differs from `topics.py`: starting would lose or reorder facts."""
+
+
+class TopicMadeAgain(Exception):  # noqa: N818 - what happened, for the log
+    """Another topic has the name of one that is being read: it is read from its beginning, by new consumers."""
 
 
 @dataclass(slots=True)
@@ -99,6 +105,8 @@ class Consumer:
                 log.warning("consumer_waits_for_kafka", error=type(error).__name__)
                 await asyncio.sleep(backoff(attempt, first=0.2, most=BACKOFF_SECONDS_MAX))
                 attempt += 1
+            except TopicMadeAgain as error:
+                log.warning("consumer_starts_over", topic=str(error))
 
     async def _run(self) -> None:
         await self._check_topics()
@@ -201,6 +209,7 @@ class Consumer:
                 if feed.failed.done():
                     feed.failed.result()
                 await self._check_progress(feed)
+                await self._check_topic_ids(feed)
 
     async def _check_progress(self, feed: _Feed) -> None:
         now = asyncio.get_running_loop().time()
@@ -209,6 +218,25 @@ class Consumer:
             feed.progress_at, feed.reached = now, reached
         elif now - feed.progress_at > STALLED_SECONDS:
             raise Stalled(feed.takes.name)
+
+    async def _check_topic_ids(self, feed: _Feed) -> None:
+        """Kafka does not say when a topic is deleted and made again: positions go on to count in another one."""
+        consumer = feed.subscriber.consumer
+        if not isinstance(consumer, RecordReader) or self.state != "consuming":
+            return
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX), self._pool.acquire() as connection:
+                noted = await noted_topics(connection, feed.takes.name)
+                ids = await topic_ids(consumer.client)
+        except (KafkaError, TimeoutError, OSError):
+            return
+        except Exception as error:
+            if not is_world_away(error):
+                raise
+            return
+        for topic, topic_id in noted.items():
+            if ids.get(topic, topic_id) != topic_id:
+                raise TopicMadeAgain(topic)
 
     async def _behind(self, feed: _Feed) -> tuple[bool, int]:
         """Whether there is something to read while Kafka answers, and how far reading has come.

@@ -60,6 +60,36 @@ async def move_marks(
     )  # fmt: skip
 
 
+async def note_topics(
+    connection: Connection, subscription: str, ids: Mapping[str, UUID]
+) -> set[str]:
+    """Note which topics these names mean now; answers those that meant another one before.
+
+    What was stored of those is another topic's: their offsets are forgotten, and they are to be read from the start.
+    """
+    rows = await connection.fetch(
+        """with now as (select * from unnest($2::text[], $3::uuid[]) as now(topic, topic_id)),
+        made_again as (
+            select topic from topic_ids join now using (topic)
+            where subscription = $1 and topic_ids.topic_id <> now.topic_id),
+        noted as (
+            insert into topic_ids (subscription, topic, topic_id) select $1, topic, topic_id from now
+            on conflict (subscription, topic) do update set topic_id = excluded.topic_id),
+        gone as (delete from offsets where subscription = $1 and topic in (select topic from made_again))
+        select topic from made_again""",
+        subscription, list(ids), list(ids.values()),
+    )  # fmt: skip
+    return {row["topic"] for row in rows}
+
+
+async def noted_topics(connection: Connection, subscription: str) -> dict[str, UUID]:
+    """Which topics the offsets of this subscription count in."""
+    rows = await connection.fetch(
+        "select topic, topic_id from topic_ids where subscription = $1", subscription
+    )
+    return {row["topic"]: row["topic_id"] for row in rows}
+
+
 async def store_offsets(
     connection: Connection, subscription: str, places: Iterable[tuple[str, int, int]]
 ) -> None:

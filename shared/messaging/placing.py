@@ -1,20 +1,26 @@
 """Where a consumer begins to read when partitions are handed to it.
 
-Promise P12: a database that was restored, or offsets that were lost, catch up by themselves.
+Promise P12: a database that was restored, offsets that were lost, a topic that was made again: each catches up by
+itself.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
+import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.event_sourcing.database import Pool, is_world_away
+from shared.messaging.marks import note_topics
 from shared.messaging.reading import RecordReader
+from shared.messaging.topic_ids import topic_ids
 from shared.operations.backoff import backoff
 
 TRIES_MAX = 6
 BACKOFF_SECONDS_MAX = 10.0
+
+log = structlog.get_logger(__name__)
 
 
 class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -56,7 +62,12 @@ class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
                 return
 
     async def _place(self, places: Sequence[TopicPartition]) -> None:
-        consumer = self._consumer()
+        consumer, names = self._consumer(), {place.topic for place in places}
+        ids = await topic_ids(consumer.client)
+        async with self._pool.acquire() as connection:
+            known = {name: ids[name] for name in names & ids.keys()}
+            for topic in await note_topics(connection, self._subscription, known):
+                log.warning("topic_made_again", subscription=self._subscription, topic=topic)
         rows = await self._pool.fetch(
             "select topic, partition, next from offsets where subscription = $1",
             self._subscription,

@@ -7,6 +7,7 @@ poll. So what was not handed over is fetched again, one record at a time, and th
 import asyncio
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
 RECORDS_MAX = 500
@@ -24,6 +25,11 @@ class RecordReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyp
         super().__init__(*topics, **options)
         self._next: dict[TopicPartition, int] = {}
         self._going = asyncio.Event()
+
+    @property
+    def client(self) -> AIOKafkaClient:
+        """For what the consumer itself does not ask the brokers."""
+        return self._client
 
     def hold(self) -> None:
         """The partitions change hands: where to begin is not known yet."""

@@ -58,12 +58,12 @@ class Journey:
     async def _submit(self, door: httpx2.AsyncClient) -> str:
         """For the next agency without an account; when all have one, the first replaces its administrator."""
         async with _within("the agencies were not told"):
-            agencies = (await _patiently(door, "GET", "/api/agencies")).json()
+            agencies = (await self._ask(door, "GET", "/api/agencies")).json()
         attempts = [(agency, "open_account") for agency in agencies]
         attempts += [(agencies[0], "replace_administrator")]
         for agency, kind in attempts:
             async with _within(f"the sample request of {agency['name']} was not answered"):
-                answer = await _patiently(door, "POST", "/api/requests", **_parts(agency, kind))
+                answer = await self._ask(door, "POST", "/api/requests", **_parts(agency, kind))
             if answer.status_code == httpx2.codes.CREATED:
                 receipt = answer.json()
                 self._number = receipt["registration_number"]
@@ -81,9 +81,9 @@ class Journey:
         async with _within("the identity provider gave no token to the reviewer"):
             officer = {"Authorization": f"Bearer {await self._token('reviewer')}"}
         async with _within(f"{self._number} did not appear in the reviewers' queue"):
-            found = await _queued(door, officer, request_id)
+            found = await self._queued(door, officer, request_id)
         async with _within(f"the approval of {self._number} was not answered"):
-            answer = await _patiently(
+            answer = await self._ask(
                 door,
                 "POST",
                 f"/api/reviews/{request_id}/decision",
@@ -100,6 +100,42 @@ class Journey:
                 return await asyncio.to_thread(access_token, issuer, officer)
             except NotStarted:
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _ask(
+        self,
+        door: httpx2.AsyncClient,
+        method: str,
+        path: str,
+        **how: Any,  # noqa: ANN401 - httpx2's own
+    ) -> httpx2.Response:
+        """A service that is away (503, a broken connection) is asked the same again, as long as the step may take."""
+        told = False
+        while True:
+            try:
+                answer = await door.request(method, path, **how)
+                if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+                    return answer
+                trouble = answer.text[:500]
+            except httpx2.TransportError as error:
+                trouble = repr(error)
+            if not told:
+                self._say(f"{method} {path} is asked again: {trouble}")
+                told = True
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _queued(
+        self, door: httpx2.AsyncClient, officer: dict[str, str], request_id: str
+    ) -> dict[str, Any]:
+        """The case, as soon as it is in the queue."""
+        while True:
+            asked = {"params": {"state": "open"}, "headers": officer}
+            answer = await self._ask(door, "GET", "/api/reviews", **asked)
+            if answer.status_code != httpx2.codes.OK:
+                raise _refused("the look into the reviewers' queue", answer)
+            for case in answer.json():
+                if case["request_id"] == request_id:
+                    return dict(case)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _wait_for(self, fact_type: str) -> None:
         async with _within(f"{fact_type} of {self._number} was not seen on the topics"):
@@ -121,40 +157,6 @@ class Journey:
             f"no mail with the confirmation letter of {self._number} in {self._places.mailbox}"
         )
         raise StepMissing(missing)
-
-
-async def _patiently(
-    door: httpx2.AsyncClient,
-    method: str,
-    path: str,
-    **how: Any,  # noqa: ANN401 - httpx2's own
-) -> httpx2.Response:
-    """A service that is away (503, a broken connection) is asked the same again, as long as the step may take."""
-    while True:
-        try:
-            answer = await door.request(method, path, **how)
-        except httpx2.TransportError:
-            pass
-        else:
-            if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
-                return answer
-        await asyncio.sleep(AGAIN_SECONDS)
-
-
-async def _queued(
-    door: httpx2.AsyncClient, officer: dict[str, str], request_id: str
-) -> dict[str, Any]:
-    """The case, as soon as it is in the queue."""
-    while True:
-        answer = await _patiently(
-            door, "GET", "/api/reviews", params={"state": "open"}, headers=officer
-        )
-        if answer.status_code != httpx2.codes.OK:
-            raise _refused("the look into the reviewers' queue", answer)
-        for case in answer.json():
-            if case["request_id"] == request_id:
-                return dict(case)
-        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _refused(what: str, answer: httpx2.Response) -> StepMissing:

@@ -189,6 +189,7 @@ async def test_the_sample_request_waits_for_services_that_are_away(own: System) 
     reading.cancel()
     await reader.stop()
     assert sum(" datacloud." in line for line in said) == 6
+    assert "GET /api/agencies is asked again" in said[0]
 
 
 def test_the_endpoints_file_says_where_everything_is(system: System) -> None:

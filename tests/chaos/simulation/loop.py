@@ -6,6 +6,8 @@ One step at a time, in an order that the timers give and nothing else: the same 
 import asyncio
 import heapq
 from collections import deque
+from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 
@@ -17,37 +19,51 @@ class VirtualLoop(asyncio.BaseEventLoop):
     """Everything of asyncio works on it but sockets, threads and processes. `time()` counts virtual seconds."""
 
     _ready: "deque[asyncio.Handle]"
-    _scheduled: list[asyncio.TimerHandle]
-    _timer_cancelled_count: int
 
     def __init__(self) -> None:
         super().__init__()
         self._virtual_seconds = 0.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers_made = 0
 
     def time(self) -> float:
         """Virtual seconds since the start."""
         return self._virtual_seconds
 
+    def call_at(  # type: ignore[override]  # typeshed's form needs a later Python
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401 - asyncio's own
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Of two timers of one instant the one that was made first comes first."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timers_made += 1
+        heapq.heappush(self._timers, (when, self._timers_made, timer))
+        return timer
+
     def _run_once(self) -> None:
-        if not self._ready:
+        ready = self._ready
+        if not ready:
             self._jump()
-        for _ in range(len(self._ready)):
-            handle = self._ready.popleft()
+        for _ in range(len(ready)):
+            handle = ready.popleft()
             if not handle._cancelled:  # noqa: SLF001 - a loop and its handles are one thing in asyncio
                 handle._run()  # noqa: SLF001 - likewise
 
     def _jump(self) -> None:
         """To the earliest timer that still matters."""
-        while self._scheduled:
-            timer = heapq.heappop(self._scheduled)
-            timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
-            if timer._cancelled:  # noqa: SLF001 - likewise
-                self._timer_cancelled_count -= 1
-                continue
-            self._virtual_seconds = max(self._virtual_seconds, timer.when())
-            self._ready.append(timer)
-            return
+        while self._timers:
+            when, _, timer = heapq.heappop(self._timers)
+            if not timer._cancelled:  # noqa: SLF001 - likewise
+                self._virtual_seconds = max(self._virtual_seconds, when)
+                self._ready.append(timer)
+                return
         raise Deadlocked
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is passed over when its time comes."""
 
     def _process_events(self, event_list: Any) -> None:  # noqa: ANN401 - asyncio's own
         """There are none."""

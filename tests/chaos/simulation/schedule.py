@@ -4,6 +4,7 @@ The same seed gives the same run, step by step (`Result.trace`), in any process.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -69,7 +70,7 @@ def run(seed: int) -> Result:
 
 def simulate(seed: int) -> "tuple[Simulation, World]":
     """The run and what it left behind."""
-    with _all_chance_from(seed), _quiet_polls():
+    with _all_chance_from(seed), _quiet_polls(), _no_collector():
         simulation = Simulation(seed)
         try:
             world = simulation.machine.loop.run_until_complete(simulation.run())
@@ -81,10 +82,11 @@ def simulate(seed: int) -> "tuple[Simulation, World]":
 class Simulation:
     """One run."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, forge: bool = False) -> None:
         chance = random.Random(f"weather {seed}")  # noqa: S311 - it is the point that it can be foretold
         self.machine = Machine(seed, swarm(chance))
-        self.poison, self.bad_code = Poison(self.machine), BadCode(self.machine)
+        forges = forge or not self.machine.weather.our_code_fails
+        self.poison, self.bad_code = Poison(self.machine, forges), BadCode(self.machine)
         self.house = House(self.machine, self.poison.spoil, self.bad_code.around)
         self.poison.log = self.house.log
         self.history = History()
@@ -158,7 +160,7 @@ class Simulation:
         machine = self.machine
         while machine.loop.time() - self._calm_since < STUCK_SECONDS:
             await machine.pause(0.5)
-            caught_up = not self._lag() and not self._outboxes()
+            caught_up = not self._outboxes() and not self._lag()
             if caught_up and self._caught_up_after is None:
                 self._caught_up_after = machine.loop.time() - self._calm_since
             if not caught_up or self._in_flight() or not self.clients.done or self._redrive():
@@ -173,15 +175,20 @@ class Simulation:
 
     def _redrive(self) -> bool:
         """As an operator does with any Kafka tool: what our code failed on is copied back to its topic."""
-        again = False
-        for database in self.house.databases.values():
-            for row in database.tables.get("blocked", {}).values():
-                if row["reason"] == "error":
-                    place = (row["topic"], row["partition"])
-                    record = self.house.log.partitions[place][row["offset"]]
-                    self.house.log.append(place, record.key, record.value, record.headers)
-                    again = True
-        return again
+        parked = [
+            (row["topic"], row["partition"], row["offset"])
+            for database in self.house.databases.values()
+            for row in database.tables.get("blocked", {}).values()
+            if row["reason"] == "error"
+        ]
+        for topic, partition, offset in parked:
+            record = self.house.log.partitions[topic, partition][offset]
+            copied = self.house.log.append(
+                (topic, partition), record.key, record.value, record.headers
+            )
+            if (topic, partition, offset) in self.poison.places:
+                self.poison.places.add((topic, partition, copied))
+        return bool(parked)
 
     def _next_due(self) -> datetime | None:
         rows = [
@@ -236,6 +243,16 @@ def _quiet_polls() -> Iterator[None]:
     finally:
         scheduling.POLL_SECONDS = poll
         structlog.configure(**told)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """A run is short, and its cycles are let go with it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 Counts = Mapping[str, Mapping[str, int]]

@@ -16,6 +16,7 @@ from tests.chaos.promises import (
     recovery,
     said,
     same_past,
+    taken_in,
 )
 from tests.chaos.world import World
 
@@ -27,6 +28,7 @@ PROMISES: dict[str, Callable[[Evidence], Iterable[Violation]]] = {
     "P3 once": once.check,
     "P4 in order": in_order.check,
     "P5 nothing vanishes": nothing_vanishes.check,
+    "P5 taken in": taken_in.check,
     "P6 same past": same_past.check,
     "P7 the clock": clock.check,
     "P8 one effect": one_effect.check,

@@ -16,6 +16,8 @@ ACTS = {
     "set_aside_request": ("intake", "RequestSetAside"),
     "decide_case": ("review", "CaseDecided"),
 }
+ALREADY_OURS = ("already_submitted", "already_filed")
+"""The stream is named by the key: whoever asks again must get the first answer."""
 AT_MOST_ONE = ("RequestWithdrawn", "RequestSetAside")
 """Asked twice by two people, the first answer stands for both."""
 
@@ -36,8 +38,14 @@ def check(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _same_answers(operation: Operation) -> Iterator[Violation]:
+    where = f"{operation.operation} {operation.key}"
     if any(answer != operation.answers[0] for answer in operation.answers):
-        yield Violation("P1", "one key, two answers", f"{operation.operation} {operation.key}")
+        yield Violation("P1", "one key, two answers", where)
+    if operation.answers and operation.refusals:
+        yield Violation("P1", f"answered and refused: {operation.refusals}", where)
+    for refusal in operation.refusals:
+        if refusal.get("code") in ALREADY_OURS:
+            yield Violation("P1", f"a repeated key is refused: {refusal}", where)
 
 
 def _filed(evidence: Evidence, operation: Operation) -> Iterator[Violation]:

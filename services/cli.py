@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.blocked_cli import blocked
+from services.recovered_cli import recovered
 from services.views_cli import views
 from shared.event_sourcing.migrations import migrate as migrate_database
 from shared.messaging.cli import AsJson, Endpoints, ask_kafka, topics
@@ -26,6 +27,7 @@ topics.command()(republish)
 app.add_typer(topics, name="topics")
 app.add_typer(blocked, name="blocked")
 app.add_typer(views, name="views")
+app.add_typer(recovered, name="recovered")
 
 
 @app.command()

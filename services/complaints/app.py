@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.complaints import decisions, events, publication, schedule, state, views
+from services.complaints import decisions, events, publication, reservations, schedule, state, views
 from services.complaints.commands import Command
 from services.complaints.events import Event
 from services.complaints.forms import REFUSALS
@@ -15,7 +15,7 @@ from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Deadlines, Due
 from shared.event_sourcing.store import Definition
 from shared.event_sourcing.unit_of_work import UnitOfWork, Work
-from shared.messaging.publication import publishing
+from shared.messaging.publication import publishing, recovering
 from shared.operations.runtime import Messaging, Running, database, service_app, starting
 from shared.service_standard.standard import load_standard
 from shared.web.identity_provider import IdentityProvider
@@ -32,6 +32,7 @@ DEFINITION: Definition[Command, State, Event] = Definition(
     schedule.due,
     views.rows,
     views=views.VIEWS,
+    recovered=recovering(reservations.recovered),
     uses_calendar=True,
 )
 
@@ -45,6 +46,7 @@ async def build() -> AsyncIterator[Running]:
         keys, calendars = TrackingKeys.read(settings.secret_file), {1: WorkingCalendar.bundled()}
         register = Register(unit, keys, load_standard(), calendars)
         messaging = Messaging(settings, unit, [], topics_of(SERVICE))
+        await messaging.recover()
         deadlines = Deadlines(unit, schedule.DEADLINE, _breach)
         routers = [routes(register), pages(register)]
         app = service_app(settings, pool, routers, identity, REFUSALS, messaging)

@@ -24,7 +24,7 @@ from shared.event_sourcing.decider import Decider
 from shared.event_sourcing.scheduling import Deadlines, Due
 from shared.event_sourcing.store import Definition
 from shared.event_sourcing.unit_of_work import UnitOfWork, Work
-from shared.messaging.publication import publishing
+from shared.messaging.publication import publishing, recovering
 from shared.messaging.subscription import Subscription
 from shared.operations.runtime import Messaging, Running, database, service_app, starting
 from shared.people.copies import Copies
@@ -45,6 +45,7 @@ DEFINITION: Definition[Command, State, Event] = Definition(
     views.rows,
     reservations.reserve,
     views.VIEWS,
+    recovering(reservations.recovered),
     uses_calendar=True,
 )
 
@@ -77,6 +78,7 @@ async def build() -> AsyncIterator[Running]:
         progress = hearing(unit)
         texts = Copies(pool, "intake.review-texts", [REVIEW_TEXTS.name])
         messaging = Messaging(settings, unit, [progress, texts], topics_of(SERVICE))
+        await messaging.recover()
         deadlines = Deadlines(unit, schedule.DEADLINE, _breach)
         app = service_app(
             settings, pool, [api.routes(desk), pages.routes(desk)], identity, REFUSALS, messaging

@@ -2,10 +2,20 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from services.notifier import decisions, events, publication, reactions, schedule, state, views
+from services.notifier import (
+    decisions,
+    events,
+    publication,
+    reactions,
+    reservations,
+    schedule,
+    state,
+    views,
+)
 from services.notifier.commands import Command
 from services.notifier.effects.correspondence import Letters, Mails, Office
 from services.notifier.effects.letter import Signer
@@ -21,7 +31,7 @@ from shared.event_sourcing.scheduling import Effects
 from shared.event_sourcing.store import Definition
 from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging.consumer import Takes
-from shared.messaging.publication import publishing
+from shared.messaging.publication import publishing, recovering
 from shared.messaging.subscription import Subscription
 from shared.operations.runtime import Messaging, Running, database, service_app, starting
 from shared.people.copies import Copies
@@ -56,7 +66,8 @@ async def build() -> AsyncIterator[Running]:
     """Everything of this process, from the environment."""
     settings = starting(SERVICE, Settings)
     async with database(settings) as pool, IdentityProvider.of(settings) as identity:
-        unit = UnitOfWork(pool, DEFINITION)
+        taken = partial(reservations.recovered, pattern=settings.letter_number_pattern)
+        unit = UnitOfWork(pool, replace(DEFINITION, recovered=recovering(taken)))
         office = _office(settings, pool)
         people = [topic.name for topic in (PEOPLE, COMPLAINANTS, REVIEW_TEXTS)]
         subscriptions: list[Takes] = [
@@ -64,6 +75,7 @@ async def build() -> AsyncIterator[Running]:
             Copies(pool, "notifier.people", people),
         ]
         messaging = Messaging(settings, unit, subscriptions, topics_of(SERVICE))
+        await messaging.recover()
         letters, mails = Letters(office), Mails(office)
         numbering = Effects(
             unit, schedule.LETTER, letters.perform, letters.gave_up, at_once=2, attempts_max=None

@@ -49,6 +49,7 @@ async def build() -> AsyncIterator[Running]:
         unit = UnitOfWork(pool, DEFINITION)
         people = Copies(pool, "provisioning.people", [PEOPLE.name])
         messaging = Messaging(settings, unit, [hearing(unit), people], topics_of(SERVICE))
+        await messaging.recover()
         activation = Activation(ScimPlatform(http), pool)
         platform = Effects(
             unit, schedule.PLATFORM, activation.perform, activation.gave_up,

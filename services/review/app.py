@@ -45,5 +45,6 @@ async def build() -> AsyncIterator[Running]:
         unit = UnitOfWork(pool, DEFINITION)
         people = Copies(pool, "review.people", [PEOPLE.name])
         messaging = Messaging(settings, unit, [hearing(unit), people], topics_of(SERVICE))
+        await messaging.recover()
         app = service_app(settings, pool, [routes(Bench(unit))], identity, REFUSALS, messaging)
         yield Running(SERVICE, app, settings, messaging.background())

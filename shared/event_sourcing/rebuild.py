@@ -20,7 +20,14 @@ from shared.event_sourcing import view_tables
 from shared.event_sourcing.append import save
 from shared.event_sourcing.codec import EventCodec
 from shared.event_sourcing.database import PlainConnection
-from shared.event_sourcing.store import Changes, Definition, Delete, Recorded, Upsert
+from shared.event_sourcing.store import (
+    STORE_EVENTS,
+    Changes,
+    Definition,
+    Delete,
+    Recorded,
+    Upsert,
+)
 from shared.event_sourcing.view_tables import BESIDE, Compared, NotAView
 
 C = TypeVar("C")
@@ -94,6 +101,8 @@ class Fold(Generic[C, S, E]):
                 ended += self.end()
                 self._stream_id = stream_id
             self.events += 1
+            if name in STORE_EVENTS:
+                continue
             event = decode(name, body)
             self._state = state = evolve(self._state, event)
             at = datetime.fromisoformat(orjson.loads(metadata)["occurred_at"])

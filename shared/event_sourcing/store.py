@@ -20,6 +20,10 @@ C = TypeVar("C")
 S = TypeVar("S")
 E = TypeVar("E")
 
+FACT_RECOVERED, FACT_RENUMBERED = "fact_recovered", "fact_renumbered"
+STORE_EVENTS = frozenset({FACT_RECOVERED, FACT_RENUMBERED})
+"""The store's own events, of a database that was restored (recovering.py): they carry facts, and no state follows."""
+
 Value = object
 Row = Mapping[str, Value]
 Source = Literal["event", "person", "text", "blocked"]
@@ -74,6 +78,15 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberTaken:
+    """The register of that year has given out this number."""
+
+    series: str
+    year: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """A public fact, encoded: where it goes and the exact bytes of its value."""
 
@@ -115,7 +128,8 @@ class Definition(Generic[C, S, E]):
     """Everything the store needs to know of a service. `state` is always the state after the event.
 
     `views` are the tables that `rows` writes, all of them and no others: they can be folded again from the events.
-    A row of theirs belongs to one stream.
+    A row of theirs belongs to one stream. `recovered` says what a fact means for names and registers whose event was
+    lost with a database.
     """
 
     service: str
@@ -126,6 +140,7 @@ class Definition(Generic[C, S, E]):
     rows: Callable[[Recorded[E], S], Iterable[Upsert | Delete]] = nothing
     reserve: Callable[[E, S], Iterable[Reserve | Free]] = nothing
     views: Sequence[str] = ()
+    recovered: Callable[[Published], Iterable[Reserve | Free | NumberTaken]] = nothing
     uses_calendar: bool = False
     zone: str = "Asia/Pontianak"
 
@@ -219,7 +234,11 @@ def fold(
     stream_ids: Iterable[str],
     records: Iterable[asyncpg.Record],
 ) -> dict[str, Stream[S]]:
-    """Fold records ordered by stream and version. Where metadata was selected, marks and correlation are read."""
+    """Fold records ordered by stream and version. Where metadata was selected, marks and correlation are read.
+
+    A stream with facts that were recovered goes on behind them, with their numbers and hashes; its state knows nothing
+    of what the lost events said.
+    """
     evolve = definition.decider.evolve
     states: dict[str, S] = {stream_id: definition.decider.initial() for stream_id in stream_ids}
     last: dict[str, asyncpg.Record] = {}
@@ -227,7 +246,9 @@ def fold(
     correlations: dict[str, UUID] = {}
     for record in records:
         stream_id = record["stream_id"]
-        states[stream_id] = evolve(states[stream_id], codec.decode(record["type"], record["body"]))
+        if record["type"] not in STORE_EVENTS:
+            event = codec.decode(record["type"], record["body"])
+            states[stream_id] = evolve(states[stream_id], event)
         last[stream_id] = record
         if metadata := record.get("metadata"):
             said = orjson.loads(metadata)

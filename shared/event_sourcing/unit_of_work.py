@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from shared.event_sourcing.append import save
-from shared.event_sourcing.codec import EventCodec, as_json, chain
+from shared.event_sourcing.codec import EventCodec, as_json, link
 from shared.event_sourcing.database import (
     Connection,
     Pool,
@@ -255,23 +255,9 @@ class UnitOfWork(Generic[C, S, E]):
         name, body = self.codec.encode(event)
         event_id, metadata = uuid4(), as_json(about)
         fact_type, fact = (said.type, said.value) if said else (None, None)
-        hashed = (
-            stream_id.encode(),
-            str(version).encode(),
-            event_id.bytes,
-            name.encode(),
-            body,
-            metadata,
-            str(published).encode(),
-            fact_type.encode() if fact_type else None,
-            fact,
-        )
-        link = chain(stream.hash, hashed)
-        changes.events.append(
-            EventRow(
-                stream_id, version, event_id, name, body, metadata, published, fact_type, fact, link
-            )
-        )
+        row = (stream_id, version, event_id, name, body, metadata, published, fact_type, fact)
+        hashed = link(stream.hash, *row)
+        changes.events.append(EventRow(*row, hashed))
         if said:
             changes.outbox.append(Pointer(said.topic, stream_id, "event", version))
         changes.add_rows(definition.rows(Recorded(event, stream_id, version, at), state))
@@ -282,7 +268,7 @@ class UnitOfWork(Generic[C, S, E]):
         for name_held in definition.reserve(event, state):
             changes.reserved[(name_held.name, stream_id)] = isinstance(name_held, Reserve)
         return Stream(
-            stream_id, state, version, published, link, stream.marks, stream.correlation_id
+            stream_id, state, version, published, hashed, stream.marks, stream.correlation_id
         )
 
 

@@ -1,15 +1,17 @@
-"""From a service's own `to_public` to what the store keeps: topic, type and the exact bytes of the fact."""
+"""Between a service's own facts and what the store keeps of them: topic, type and exact bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TypeVar
 
-from shared.contracts.registry import Fact, ce_type_of, encode
+from shared.contracts.registry import Fact, Unreadable, ce_type_of, decode, encode
 from shared.contracts.topics import topic_for
-from shared.event_sourcing.store import Published
+from shared.event_sourcing.store import Free, NumberTaken, Published, Reserve
 
 S = TypeVar("S")
 E = TypeVar("E")
+
+Taken = Iterable[Reserve | Free | NumberTaken]
 
 
 def publishing(
@@ -26,3 +28,15 @@ def publishing(
         return None if fact is None else Published(*place(type(fact)), encode(fact))
 
     return publish
+
+
+def recovering(taken: Callable[[Fact], Taken]) -> Callable[[Published], Taken]:
+    """What `Definition.recovered` wants; a fact that cannot be read takes nothing."""
+
+    def recovered(said: Published) -> Taken:
+        try:
+            return taken(decode(said.type, said.value))
+        except Unreadable:
+            return ()
+
+    return recovered

@@ -26,6 +26,7 @@ from shared.contracts.topics import Topic
 from shared.event_sourcing.database import Pool, is_world_away, open_pool
 from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging.consumer import Consumer, Takes
+from shared.messaging.recovery import Recovery
 from shared.messaging.relay import Relay
 from shared.operations.gauges import keep_gauges
 from shared.operations.logging import configure_logging
@@ -79,18 +80,33 @@ class Messaging(Generic[C, S, E]):
     ) -> None:
         service, bootstrap = unit.definition.service, settings.kafka_bootstrap
         self._relay = Relay(settings.database_dsn, bootstrap, service, unit.wakeups)
+        own = [each.name for each in topics if each.owner == service and each.facts]
+        self._recovery = Recovery(unit, settings.database_dsn, bootstrap, own)
         self._consumer = Consumer(
             unit.pool, bootstrap, service, subscriptions, [topic.name for topic in topics]
         )
         self._gauges = partial(keep_gauges, service, unit.pool)
 
+    async def recover(self) -> None:
+        """Before the first command: what a restored database does not know that this service has said."""
+        await self._recovery.at_start()
+
     def background(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs as long as the process."""
-        return {"relay": self._relay.run, "consumer": self._consumer.run, "gauges": self._gauges}
+        return {"relay": self._say, "consumer": self._take_in, "gauges": self._gauges}
 
     def state(self) -> str:
         """`consuming`, or what keeps it from doing so."""
-        return "kafka_away" if self._relay.kafka_away else self._consumer.state
+        away = self._relay.kafka_away or self._recovery.kafka_away
+        return "kafka_away" if away else self._consumer.state
+
+    async def _say(self) -> None:
+        await self._recovery.done()
+        await self._relay.run()
+
+    async def _take_in(self) -> None:
+        await self._recovery.done()
+        await self._consumer.run()
 
 
 def service_app(  # noqa: PLR0913, PLR0917 - what every service's application is made of

@@ -57,7 +57,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def test_there_are_five_services_and_the_command_that_joins_them() -> None:
     found = {path.name for path in (ROOT / "services").iterdir() if path.name != "__pycache__"}
-    commands = {"cli.py", "blocked_cli.py", "views_cli.py", "reaching.py"}
+    commands = {"cli.py", "blocked_cli.py", "views_cli.py", "recovered_cli.py", "reaching.py"}
     assert found == {*SERVICES, "__init__.py", *commands}
 
 

@@ -9,26 +9,17 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 
 import asyncpg
-import orjson
 import structlog
 
 from shared.event_sourcing import view_tables
 from shared.event_sourcing.append import save
-from shared.event_sourcing.codec import EventCodec
 from shared.event_sourcing.database import PlainConnection
-from shared.event_sourcing.store import (
-    STORE_EVENTS,
-    Changes,
-    Definition,
-    Delete,
-    Recorded,
-    Upsert,
-)
-from shared.event_sourcing.view_tables import BESIDE, Compared, NotAView
+from shared.event_sourcing.folding import Fold
+from shared.event_sourcing.store import Changes, Definition, Delete, Upsert
+from shared.event_sourcing.view_tables import BESIDE, Compared
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -51,12 +42,15 @@ Shape = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 class Busy(Exception):  # noqa: N818 - what happened, for the operator
-    """Another rebuild of this database is running, or its writers never let go of the views."""
+    """Another rebuild of this database is running, or somebody does not let go of its events or views."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was folded and how the views differed; those that did were `replaced`, unless it was a check."""
+    """What was folded and how the views differed; those that did were `replaced`, unless it was a check.
+
+    `events` of streams that went on meanwhile were folded, and are counted, again.
+    """
 
     events: int
     views: Sequence[Compared]
@@ -74,50 +68,6 @@ where stream_id = any($1::text[]) order by stream_id, version
 _TOUCHED = "select distinct stream_id from events where position > $1 and position <= $2"
 # Whoever appends takes the lock of the table before the number: none is in between while we hold ours.
 _HIGHEST = "select case when is_called then last_value else 0 end from events_position_seq"
-
-
-class Fold(Generic[C, S, E]):
-    """Events of whole streams, in order, to view rows: the last word of a stream on each of its rows."""
-
-    def __init__(self, definition: Definition[C, S, E]) -> None:
-        self._definition = definition
-        self._codec: EventCodec[E] = EventCodec(definition.events)
-        self._views = frozenset(definition.views)
-        self._stream_id: str | None = None
-        self._state = definition.decider.initial()
-        self._rows: dict[Key, Upsert | Delete] = {}
-        self.events = 0
-
-    def take(self, records: Iterable[asyncpg.Record]) -> list[Upsert | Delete]:
-        """The rows of the streams that have ended among these records. Raises NotAView."""
-        evolve, rows, decode = (
-            self._definition.decider.evolve,
-            self._definition.rows,
-            self._codec.decode,
-        )
-        ended: list[Upsert | Delete] = []
-        for stream_id, version, name, body, metadata in records:
-            if stream_id != self._stream_id:
-                ended += self.end()
-                self._stream_id = stream_id
-            self.events += 1
-            if name in STORE_EVENTS:
-                continue
-            event = decode(name, body)
-            self._state = state = evolve(self._state, event)
-            at = datetime.fromisoformat(orjson.loads(metadata)["occurred_at"])
-            for row in rows(Recorded(event, stream_id, version, at), state):
-                self._rows[(row.table, *row.key.values())] = row
-        return ended
-
-    def end(self) -> list[Upsert | Delete]:
-        """The rows of the last stream."""
-        rows = list(self._rows.values())
-        self._stream_id, self._state, self._rows = None, self._definition.decider.initial(), {}
-        if foreign := {row.table for row in rows} - self._views:
-            message = f"{', '.join(sorted(foreign))}: written by `rows`, but not among the service's VIEWS"
-            raise NotAView(message)
-        return rows
 
 
 async def count_events(owner_dsn: str, definition: Definition[C, S, E]) -> int:
@@ -141,6 +91,8 @@ async def rebuild(
         try:
             await view_tables.make_beside(writer, definition.views)
             return await _Rebuild(definition, reader, writer).run(swap=not check)
+        except asyncpg.LockNotAvailableError:
+            raise Busy from None
         finally:
             if not writer.is_closed():
                 await view_tables.remove(writer)

@@ -17,7 +17,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from shared.event_sourcing.database import is_world_away
-from shared.event_sourcing.recovering import FactFound, Outcome, recover, settle, was_put_back
+from shared.event_sourcing.home import settle, was_put_back
+from shared.event_sourcing.recovering import FactFound, Outcome, recover
 from shared.event_sourcing.store import Published
 from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging.envelope import Envelope, open_envelope
@@ -232,10 +233,10 @@ def _metadata(fact_id: UUID, record: ConsumerRecord) -> dict[str, object]:
 
 
 async def _ends(reader: RecordReader, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    cluster = await reader.client.fetch_all_metadata()
+    await reader.client.set_topics(topics)
     places = []
     for topic in topics:
-        partitions = cluster.partitions_for_topic(topic)
+        partitions = reader.partitions_for_topic(topic)
         if not partitions:
             raise UnknownTopicOrPartitionError(topic)
         places += [TopicPartition(topic, partition) for partition in sorted(partitions)]

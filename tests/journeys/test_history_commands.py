@@ -1,13 +1,16 @@
 """What operators do with history, beside the running system: views folded again, topics filled again."""
 
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from deploy.local.children import free_port
 from shared.operations.stack import SERVICES
-from tests.journeys.test_operator_commands import anywhere, confirmed, typed
+from tests.journeys.test_operator_commands import anywhere, confirmed, galat, typed
 from tests.support.system import People
 
 __all__ = ["anywhere"]  # a fixture
@@ -61,6 +64,22 @@ def test_a_database_that_was_never_restored_recovered_nothing(anywhere: Mapping[
     refused = typed(anywhere, "recovered", "free", "intake", "no-such-stream")
     assert refused.returncode == 1
     assert refused.stderr == "Galat: tidak ada fakta yang dipulihkan pada aliran no-such-stream.\n"
+
+
+@pytest.mark.parametrize("command", ["views rebuild", "topics republish", "recovered list"])
+def test_a_database_that_is_away_is_named_in_one_line(tmp_path: Path, command: str) -> None:
+    away = f"127.0.0.1:{free_port()}"
+    databases = {name: f"postgresql://{name}@{away}/{name}" for name in SERVICES}
+    file = tmp_path / "endpoints.json"
+    file.write_text(json.dumps({"kafka": away, "postgres": databases}), encoding="utf-8")
+    shown = typed(os.environ, *command.split(), "--endpoints", str(file), "--json")
+    assert "basis data intake tidak menjawab" in galat(shown)
+
+
+@pytest.mark.parametrize("command", ["views rebuild", "topics republish"])
+def test_a_service_there_is_not_is_refused(anywhere: Mapping[str, str], command: str) -> None:
+    shown = typed(anywhere, *command.split(), "--service", "billing")
+    assert "layanan 'billing' tidak dikenal; pilih intake, review" in galat(shown)
 
 
 @pytest.mark.parametrize("command", ["views rebuild", "topics republish"])

@@ -178,6 +178,17 @@ async def test_a_reader_who_does_not_let_go_stops_the_rebuild_and_nothing_else(
     await do(unit, "s00", NOTED)
 
 
+async def test_a_writer_who_does_not_let_go_stops_the_rebuild_too(
+    unit: Ledger, owner_dsn: str, kept: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folding, "_SESSION", {"lock_timeout": "100ms"})
+    async with unit.pool.acquire() as writer, writer.transaction():
+        await writer.execute("lock table events in row exclusive mode")  # as an append does
+        with pytest.raises(Busy):
+            await rebuild(owner_dsn, SHOWN)
+    assert await notes(unit.pool) == kept
+
+
 async def test_what_cannot_be_folded_as_a_whole_is_refused_before_anything_is_done(
     unit: Ledger, owner_dsn: str, kept: list[tuple[Any, ...]]
 ) -> None:

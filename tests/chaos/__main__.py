@@ -1,0 +1,64 @@
+"""`make chaos`: SEED, MINUTES, SEEDS; or PROOF=kill-points. Exit code 1 if any promise was broken."""
+
+import logging
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+import uvloop
+
+from shared.operations.stack import ROOT
+from tests.chaos.checker import PROMISES
+from tests.chaos.disks import enter_namespace
+from tests.chaos.run import Outcome, run
+from tests.chaos.schedule import KINDS
+
+KEPT = ROOT / "var" / "chaos"
+
+
+def main() -> None:
+    """As the variables say."""
+    enter_namespace("tests.chaos")
+    logging.disable()  # that a server is away is what happens here
+    proof = os.environ.get("PROOF", "")
+    if proof:
+        sys.exit(f"there is no proof named {proof}")
+    seed = int(os.environ.get("SEED") or random.SystemRandom().randint(1, 999_999))
+    minutes, seeds = float(os.environ.get("MINUTES") or 4), int(os.environ.get("SEEDS") or 1)
+    outcomes = []
+    for each in range(seed, seed + seeds):
+        outcome = uvloop.run(run(each, minutes, KEPT / str(each), say))
+        outcomes.append(outcome)
+        for name, figure in outcome.figures.items():
+            say(f"  {name}: {figure}")
+        for violation in outcome.violations:
+            say(f"VIOLATION {violation}")
+    _tables(outcomes)
+    sys.exit(1 if any(outcome.violations for outcome in outcomes) else 0)
+
+
+def _tables(outcomes: Sequence[Outcome]) -> None:
+    """Promise by violations, fault by strikes, over all seeds."""
+    broken = Counter(each.promise for outcome in outcomes for each in outcome.violations)
+    say(f"\n{'promise':<28}violations")
+    for name in PROMISES:
+        say(f"{name:<28}{broken[name.split()[0]]}")
+    injected = sum((outcome.injected for outcome in outcomes), Counter[str]())
+    missed = sum((outcome.missed for outcome in outcomes), Counter[str]())
+    say(f"\n{'fault':<28}injected   in vain")
+    for kind in KINDS:
+        say(f"{kind:<28}{injected[kind]:>8}{missed[kind]:>10}")
+    seeds = ", ".join(str(outcome.seed) for outcome in outcomes)
+    say(f"\nseeds {seeds}: {injected.total()} faults, {broken.total()} violations")
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal, as soon as it is true."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Citizens complain, officers take complaints in for them, under each of the limits."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from shared.contracts.subjects import Category
+from tests.chaos.drivers.client import Asked, Client, Json
+
+PAUSE_SECONDS_MAX = 2.0
+CATEGORIES = get_args(Category)
+
+
+@dataclass(slots=True)
+class Complainants:
+    """One after the other, until the run ends."""
+
+    client: Client
+    filed: int = 0
+
+    async def run(self) -> None:
+        """Every complaint is another one."""
+        while not self.client.system.stopping.is_set():
+            await self.one()
+            await self.client.pause(PAUSE_SECONDS_MAX)
+
+    async def one(self) -> Json | None:
+        """A complaint; its receipt, if it was taken in."""
+        self.filed += 1
+        how: dict[str, Json] = {"json": self._form()}
+        if self.client.chance.random() < 0.5:
+            how["headers"] = await self.client.officer("complaint-officer")
+            category = self.client.chance.choice(CATEGORIES)
+            how["json"] = {**how["json"], "channel": "telephone", "category": category}
+        content = {"narrative": how["json"]["narrative"]}
+        asked = Asked("file_complaint", content, "/api/complaints", how)
+        return await self.client.change(asked, ("complaint_id", "registration_number", "due_on"))
+
+    def _form(self) -> Json:
+        place = f"{self.client.name}-{self.filed}"
+        return {
+            "channel": "contact_page",
+            "narrative": f"Akun kami tidak dapat dibuka ({place}).",
+            "anonymous": False,
+            "confidential": False,
+            "complainant": {"name": "Ratna Kusumawati", "email": f"{place}@example.com"},
+        }

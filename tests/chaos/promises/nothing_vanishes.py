@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.chaos.evidence import Evidence, Violation
+from shared.contracts.topics import dead_letters_of
+from tests.chaos.evidence import OF_FACTS, Evidence, Violation
 
 OUTCOMES = ("applied", "duplicate", "ignored", "unknown_type", "refused", "held", "parked")
 
@@ -22,6 +23,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
             if service.outbox:
                 yield Violation("P5", f"{service.outbox} rows left in the outbox", service.name)
         yield from _read_to_the_end(evidence)
+        yield from _mirrored(evidence)
 
 
 def _blocked(evidence: Evidence) -> Iterator[Violation]:
@@ -52,3 +54,20 @@ def _read_to_the_end(evidence: Evidence) -> Iterator[Violation]:
             if topic in reader.topics and offsets.get((name, topic, partition), 0) < end:
                 reached = offsets.get((name, topic, partition), 0)
                 yield Violation("P5", f"read to {reached} of {end}", f"{name} {topic} {partition}")
+
+
+def _mirrored(evidence: Evidence) -> Iterator[Violation]:
+    """What is parked in a stream of facts, or loose, can be seen on its dead-letter topic."""
+    letters = {
+        (record.place[0], dict(record.headers).get("kafka_dlt-original-offset"))
+        for record in evidence.world.records
+    }
+    for service in evidence.services.values():
+        for row in service.blocked:
+            topic, _, offset = row.place
+            if row.reason is None or topic not in OF_FACTS:
+                continue
+            mirrored = (dead_letters_of(topic, row.subscription), offset.to_bytes(8, "big"))
+            if mirrored not in letters:
+                where = f"{row.subscription} {row.place}"
+                yield Violation("P5", "parked, but on no dead-letter topic", where)

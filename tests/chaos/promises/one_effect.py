@@ -10,6 +10,14 @@ from tests.chaos.world import Account, Mail
 
 CONFIRMED = "request_confirmed"
 DROPPED = ("withdrawn", "set_aside")
+MAIL_ENDS = ("NotificationSent", "NotificationUndeliverable", "NotificationDropped")
+LETTER_ENDS = {"LetterMade", "ConfirmationRuledOut"}
+ACCOUNT_ENDS = {
+    "AccountActivated",
+    "AdministratorReplaced",
+    "AccountSuspended",
+    "ActivationAbandoned",
+}
 ON_ITS_WAY = timedelta(seconds=60)
 """An effect takes 25 seconds at most: a mail later than this was begun after the request had ended."""
 
@@ -20,6 +28,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
     yield from _accounts(evidence)
     if evidence.quiet:
         yield from _enabled(evidence)
+        yield from _settled(evidence)
     yield from _mails(evidence)
     yield from _confirmations(evidence)
 
@@ -66,6 +75,33 @@ def _enabled(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("P8", f"{count} enabled administrators", agency)
     for agency, events in evidence.streams.get("provisioning", {}).items():
         yield from _as_told(agency, events, accounts)
+
+
+def _settled(evidence: Evidence) -> Iterator[Violation]:
+    """When all is quiet: whatever was asked for was done, given up or called off."""
+    for stream, events in evidence.streams.get("notifier", {}).items():
+        asked = [
+            e.body["notification"]["notification_id"]
+            for e in events
+            if e.type == "NotificationRequested"
+        ]
+        ended = {e.body["notification_id"] for e in events if e.type in MAIL_ENDS}
+        for notification_id in asked:
+            if notification_id not in ended:
+                yield Violation(
+                    "P8", "a mail neither sent nor given up", f"{stream} {notification_id}"
+                )
+        types = {each.type for each in events}
+        if "ConfirmationRequested" in types and not types & LETTER_ENDS:
+            yield Violation("P8", "a letter neither made nor called off", stream)
+    for agency, events in evidence.streams.get("provisioning", {}).items():
+        wanted = [
+            e.body["subject"]["request_id"] for e in events if e.type == "ActivationRequested"
+        ]
+        for request_id in wanted:
+            last = [e.type for e in events if e.body.get("request_id") == request_id][-1:]
+            if not set(last) & ACCOUNT_ENDS:
+                yield Violation("P8", f"an account left as {last}", f"{agency} {request_id}")
 
 
 def _as_told(

@@ -22,10 +22,11 @@ from shared.event_sourcing.unit_of_work import Work
 from shared.people.persons import find_person, letter_row
 from shared.service_standard.standard import load_standard
 from shared.web.tracking import TrackingKeys
-from tests.chaos.simulation.machine import Process
+from tests.chaos.simulation.machine import Machine, Process
 from tests.chaos.simulation.outside import CloudPlatform, MailServer
 
 KEYS = TrackingKeys({1: bytes(range(32))})
+TYPESETTING_SECONDS_MAX = 3.0
 RECIPIENTS = {
     role: (f"{role}@diskominfo.kalbarprov.go.id",)
     for role in ("front-desk", "reviewer", "complaint-officer", "head", "operator")
@@ -41,11 +42,11 @@ def office_of(pool: Pool) -> Office:
 
 
 class SimulatedLetters(Letters):
-    """A letter's bytes are its number."""
+    """A letter's bytes are its number; making it takes its time."""
 
-    def __init__(self, office: Office, process: Process) -> None:
+    def __init__(self, office: Office, machine: Machine) -> None:
         super().__init__(office)
-        self._process = process
+        self._machine = machine
 
     async def _make(
         self, stream_id: str, confirmation: Confirmation, letter: Letter
@@ -53,6 +54,7 @@ class SimulatedLetters(Letters):
         subject = confirmation.subject
         if await find_person(self._office.pool, subject.administrator_id) is None:
             raise TryLater("administrator_not_here_yet")
+        await self._machine.pause(self._machine.chance.uniform(0, TYPESETTING_SECONDS_MAX))
         pdf = letter.letter_number.encode()
         digest = hashlib.sha256(pdf).hexdigest()
         recorded = RecordLetter(letter.letter_id, digest, confirmation_mail(confirmation, letter))

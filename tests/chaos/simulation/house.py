@@ -115,6 +115,7 @@ class Replica:
 
     process: Process
     unit: SimulatedUnit
+    subscriptions: dict[str, Subscription[Any, Any, Any]]
 
 
 @dataclass
@@ -159,13 +160,12 @@ class House:
         process = Process(name, service)
         pool = MemoryPool(self.databases[service], process, statements.find)
         unit = SimulatedUnit(pool, DEFINITIONS[service])
-        self.replicas[name] = Replica(process, unit)
+        takes = list(self._takes(service, unit))
+        subscriptions = {each.name: each for each in takes if isinstance(each, Subscription)}
+        self.replicas[name] = Replica(process, unit, subscriptions)
         relay = SimulatedRelay(pool, self.log, unit.wakeups, self.spoil)
         parts: list[Background] = [relay.run, *self._schedulers(unit, process)]
-        parts += [
-            SimulatedConsumer(self.machine, pool, self.log, takes).run
-            for takes in self._takes(service, unit)
-        ]
+        parts += [SimulatedConsumer(self.machine, pool, self.log, each).run for each in takes]
         for part in parts:
             process.start(until_it_breaks(self.machine, process, part)())
 
@@ -195,7 +195,7 @@ class House:
 
     def _correspondence(self, unit: SimulatedUnit, process: Process) -> Sequence[Background]:
         office = effects.office_of(unit.pool)
-        letters = effects.SimulatedLetters(office, process)
+        letters = effects.SimulatedLetters(office, self.machine)
         mails = effects.SimulatedMails(office, process, self.mail)
         numbering = Effects(
             unit, notifier_schedule.LETTER, letters.perform, letters.gave_up, at_once=2, attempts_max=None

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
-from shared.contracts.topics import TOPICS
+from shared.contracts.topics import DEAD_LETTERS, TOPICS
 from tests.chaos.simulation.machine import Machine, Process
 
 CHUNK_RECORDS_MAX = 8
+EVERY_TOPIC = (*TOPICS, *DEAD_LETTERS)
 Partition = tuple[str, int]
 Headers = Sequence[tuple[str, bytes | None]]
-Spoil = Callable[[Partition, bytes, bytes | None, Headers], None]
+Spoil = Callable[[Partition, bytes | None, bytes | None, Headers], None]
 """Told of every record before it is appended: it may put another one before it."""
 
 
@@ -40,7 +41,7 @@ class Log:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.partitions: dict[Partition, list[ConsumerRecord]] = {
-            (topic.name, number): [] for topic in TOPICS for number in range(topic.partitions)
+            (topic.name, number): [] for topic in EVERY_TOPIC for number in range(topic.partitions)
         }
         self.groups: dict[str, Group] = {}
         self._readers: dict[str, list[Group]] = defaultdict(list)
@@ -102,10 +103,10 @@ class Chunk:
     """A batch builder, as the relay fills it."""
 
     def __init__(self) -> None:
-        self.records: list[tuple[bytes, bytes | None, Headers]] = []
+        self.records: list[tuple[bytes | None, bytes | None, Headers]] = []
 
     def append(
-        self, *, key: bytes, value: bytes | None, timestamp: None, headers: Headers
+        self, *, key: bytes | None, value: bytes | None, timestamp: None, headers: Headers
     ) -> object | None:
         """None when it is full."""
         del timestamp
@@ -120,7 +121,7 @@ class Producer:
 
     def __init__(self, log: Log, process: Process, spoil: Spoil) -> None:
         self._log, self._process, self._spoil = log, process, spoil
-        self._numbers = {topic.name: set(range(topic.partitions)) for topic in TOPICS}
+        self._numbers = {topic.name: set(range(topic.partitions)) for topic in EVERY_TOPIC}
 
     def create_batch(self) -> Chunk:
         return Chunk()

@@ -27,6 +27,7 @@ class Killed(asyncio.CancelledError):
 class Weather:
     """How often what breaks, per step or per call; all zero when the faults have ended."""
 
+    aim: tuple[str, float, float] = ("", 0.0, 0.0)
     kill: float = 0.0
     freeze: float = 0.0
     cut: float = 0.0
@@ -112,7 +113,10 @@ class Machine:
         self.trace = zlib.crc32(f"{process.name}{name}".encode(), self.trace)
         most = 0.5 if self.happens(self.weather.slow) else 0.004
         await self.pause(self.chance.random() * most)
-        if self.inject("freeze", self.weather.freeze):
+        aimed_at, _, freeze = self.weather.aim
+        if freeze and aimed_at in name and self.inject("freeze", freeze):
+            process.frozen_until = self.loop.time() + self.chance.uniform(6, 45)
+        elif self.inject("freeze", self.weather.freeze):
             process.frozen_until = self.loop.time() + self.chance.uniform(1, 45)
         while process.frozen_until > self.loop.time():
             await self.pause(process.frozen_until - self.loop.time() + self.chance.random() * 0.01)
@@ -122,7 +126,9 @@ class Machine:
         """A place where the process may die, whatever it has just done."""
         if not process.alive:
             raise Killed
-        if self.inject("kill", self.weather.kill):
+        aimed_at, often, _ = self.weather.aim
+        rate = often if often and aimed_at in name else self.weather.kill
+        if self.inject("kill", rate):
             self.injected[f"kill at {name}"] += 1
             self.kill(process)
             raise Killed

@@ -170,6 +170,7 @@ async def insert_blocked(
     del query
     names = ("stream", "sequence", "fact_id", "reason", "detail", "key", "value", "headers")
     subscription, topics, partitions, offsets, *columns = args
+    written = []
     for place, said_of in zip(
         zip(topics, partitions, offsets, strict=True), zip(*columns, strict=True), strict=True
     ):
@@ -184,7 +185,36 @@ async def insert_blocked(
             row |= {"topic": place[0], "partition": place[1], "offset": place[2]}
         await _only_one(session, transaction, row)
         session.database.put(transaction, "blocked", key, row)
+        written.append(row)
+    return written
+
+
+async def mirror(session: Session, transaction: Transaction, query: str, args: Args) -> list[Row]:
+    """Pointers to blocked rows, for the relay."""
+    del query
+    for topic, ref in zip(*args, strict=True):
+        position = session.database.identity()
+        row: Row = {"topic": topic, "key": "", "source": "blocked", "ref": ref}
+        session.database.put(transaction, "outbox", (position,), {**row, "position": position})
     return []
+
+
+async def blocked_by_ids(
+    session: Session, transaction: Transaction, query: str, args: Args
+) -> list[Row]:
+    """Of any subscription."""
+    del query
+    rows = session.database.scan(transaction, "blocked")
+    return [row for _, row in rows if row["id"] in args[0]]
+
+
+async def find_blocked(
+    session: Session, transaction: Transaction, query: str, args: Args
+) -> list[Row]:
+    """One, of one subscription."""
+    del query
+    rows = session.database.scan(transaction, "blocked")
+    return [row for _, row in rows if (row["subscription"], row["id"]) == tuple(args)]
 
 
 async def _only_one(session: Session, transaction: Transaction, row: Row) -> None:

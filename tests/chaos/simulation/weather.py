@@ -38,13 +38,28 @@ WORST = Weather(
 )
 
 
+AIMS = (
+    ("", 0.0, 0.0),
+    *(
+        (name, *often)
+        for name in (
+            "append", "commit", "claim", "done", "publish", "outbox delete", "offset commit", "move marks",
+            "blocked insert", "mail", "POST", "PATCH", "begin", "load streams", "leader lock", "again", "find letter",
+        )
+        for often in ((0.1, 0.0), (0.0, 0.25))
+    ),
+)  # fmt: skip
+"""One kind of point in a run, and how often who passes it is killed there, or frozen beyond its lease."""
+
+
 def swarm(chance: random.Random) -> Weather:
     """Each kind absent, mild or at its worst."""
     rates = {
         each.name: getattr(WORST, each.name) * chance.choice((0.0, 0.0, 0.3, 1.0))
         for each in fields(WORST)
+        if each.name != "aim"
     }
-    return Weather(**rates)
+    return Weather(aim=chance.choice(AIMS), **rates)
 
 
 @dataclass
@@ -60,9 +75,13 @@ class Poison:
     places: set[Place] = field(default_factory=set)
     log: Log | None = None
 
-    def spoil(self, place: Partition, key: bytes, value: bytes | None, headers: Headers) -> None:
+    def spoil(
+        self, place: Partition, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> None:
         """Perhaps."""
-        if not self.machine.inject("poison", self.machine.weather.poison):
+        if place[0].endswith(".dlq") or not self.machine.inject(
+            "poison", self.machine.weather.poison
+        ):
             return
         chance = self.machine.chance
         if place[0] in COMPACTED:

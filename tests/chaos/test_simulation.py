@@ -71,8 +71,7 @@ def test_a_thousand_schedules_a_minute_fit_on_two_cores(results: Sequence[Result
     seconds = sum(result.seconds for result in results) / len(results)
     rate = 60 * CORES / seconds
     told = f"{1000 * seconds:.0f} ms of processor a schedule: {rate:.0f} a minute on {CORES} cores"
-    print(f"
-{told}")  # noqa: T201 - the measurement
+    print(told)  # noqa: T201 - the measurement
     assert rate >= RATE_MIN / 3
 
 

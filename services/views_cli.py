@@ -47,27 +47,37 @@ def rebuild(
     Layanan boleh tetap berjalan; tidak ada yang diterbitkan, dijadwalkan atau dikirim.
     Contoh: datacloud views rebuild --service intake --check.
     """
+    names = [known_service(name) for name in service or SERVICES]
     stack, done, differs = find_stack(endpoints), [], False
-    for name in map(known_service, service or SERVICES):
+    tell = _nothing if as_json else _line_by_line
+    for name in names:
         definition: AnyDefinition = import_module(f"services.{name}.app").DEFINITION
         if not definition.views:
+            tell(f"{name}: tidak ada tampilan")
             continue
-        events = _ask(name, folding.count_events(stack.owner_dsn(name), definition))
-        planned = {"service": name, "views": list(definition.views), "events": events}
-        if not as_json:
-            typer.echo(fitting(_plan(planned, check=check)))
+        dsn = stack.owner_dsn(name)
+        events = _ask(name, folding.count_events(dsn, definition))
+        tell(_plan(name, definition.views, events, check=check))
         if dry_run:
-            done.append(planned)
+            done.append({"service": name, "views": list(definition.views), "events": events})
             continue
-        rebuilt = _ask(name, folding.rebuild(stack.owner_dsn(name), definition, check=check))
+        rebuilt: Rebuilt = _ask(name, folding.rebuild(dsn, definition, check=check))
         differs = differs or any(view.differs for view in rebuilt.views)
         done.append(_as_dict(name, rebuilt))
-        for view in () if as_json else rebuilt.views:
-            typer.echo(fitting(f"{name}: {_line(view, replaced=rebuilt.replaced)}"))
+        tell(*(f"{name}: {_line(view, replaced=rebuilt.replaced)}" for view in rebuilt.views))
     if as_json:
         typer.echo(json.dumps(done))
     if check and differs:
         raise typer.Exit(_DIFFERENT)
+
+
+def _line_by_line(*lines: str) -> None:
+    for line in lines:
+        typer.echo(fitting(line))
+
+
+def _nothing(*_: str) -> None:
+    """A program reads the one line of JSON at the end."""
 
 
 def _ask(service: str, asked: Any) -> Any:  # noqa: ANN401 - a coroutine and its answer
@@ -82,21 +92,17 @@ def _ask(service: str, asked: Any) -> Any:  # noqa: ANN401 - a coroutine and its
             raise CannotDo(message) from None
 
 
-def _plan(planned: dict[str, Any], *, check: bool) -> str:
+def _plan(service: str, tables: Sequence[str], events: int, *, check: bool) -> str:
     verb = "dibandingkan dengan" if check else "dilipat ulang dari"
-    return f"{planned['service']}: {', '.join(planned['views'])} akan {verb} {planned['events']} peristiwa"
+    return f"{service}: {', '.join(tables)} akan {verb} {events} peristiwa"
 
 
 def _line(view: Compared, *, replaced: bool) -> str:
     if not view.differs:
         return f"{view.table}: {view.rows} baris, sesuai"
     counts = f"{view.different} berbeda, {view.missing} hilang, {view.surplus} berlebih"
-    end = "; sudah diganti" if replaced else ""
-    return f"{view.table}: {view.rows} baris, {counts}{end} ({_keys(view.examples)})"
-
-
-def _keys(examples: Sequence[str]) -> str:
-    return f"misalnya {', '.join(examples)}"
+    end, examples = "; sudah diganti" if replaced else "", ", ".join(view.examples)
+    return f"{view.table}: {view.rows} baris, {counts}{end} (misalnya {examples})"
 
 
 def _as_dict(service: str, rebuilt: Rebuilt) -> dict[str, object]:

@@ -87,7 +87,7 @@ def test_a_plan_is_told_and_not_carried_out(anywhere: Mapping[str, str], command
     shown = typed(anywhere, *command.split(), "--dry-run")
     assert shown.returncode == 0, shown.stderr
     assert all(" akan " in line or " tidak ada " in line for line in shown.stdout.splitlines())
-    assert {line.split(":")[0] for line in shown.stdout.splitlines()} <= set(SERVICES)
+    assert {line.split(":")[0] for line in shown.stdout.splitlines()} == set(SERVICES)
 
 
 @pytest.mark.parametrize(

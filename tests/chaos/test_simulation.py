@@ -49,7 +49,7 @@ def test_every_kind_of_fault_strikes_in_some_schedule(results: Sequence[Result])
         "kill", "freeze", "connection cut", "answer lost", "publish refused", "ack lost", "offset commit lost",
         "offsets rewound", "rebalance", "delayed partition", "poison", "our code fails", "mail refused for now",
         "mail refused for good", "mail answer lost", "mail hangs", "platform away", "platform hangs",
-        "platform answer lost", "http answer lost", "jumps of the clock",
+        "platform answer lost", "http answer lost", "jumps of the clock", "database restarts", "kafka away",
     }  # fmt: skip
     assert kinds - injected.keys() == set()
     assert len(kinds) >= len(fields(Weather))

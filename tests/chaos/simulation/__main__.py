@@ -20,18 +20,18 @@ def main() -> int:
         help="other facts under numbers that wait, whatever the weather",
     )
     asked = parser.parse_args()
-    began, failed, done = perf_counter(), 0, 0
+    began, failed, done, busy = perf_counter(), 0, 0, 0.0
     seeds = range(asked.seed, asked.seed + asked.schedules)
     for result in run_many(seeds, workers=asked.workers, forge=asked.forge):
-        done += 1
+        done, busy = done + 1, busy + result.seconds
         if result.violations or not asked.quiet:
             print(result)  # noqa: T201 - this is a command
         for violation in result.violations:
             print(f"    {violation}")  # noqa: T201 - likewise
         failed += bool(result.violations)
     spent = perf_counter() - began
-    rate = 60 * done / spent
-    print(f"{done} schedules, {failed} with violations, {spent:.1f} s: {rate:.0f} a minute")  # noqa: T201 - likewise
+    told = f"{done} schedules, {failed} with violations, {spent:.1f} s: {60 * done / spent:.0f} a minute"
+    print(f"{told}; {1000 * busy / done:.0f} ms of processor each")  # noqa: T201 - likewise
     return 1 if failed else 0
 
 

@@ -37,6 +37,7 @@ class Session:
         self._find = find
         self._transaction: Transaction | None = None
         self._closed = False
+        self._restarts = database.restarts
         self._used_at = self.machine.loop.time()
 
     async def fetch(self, query: str, *args: object) -> list[Row]:
@@ -119,6 +120,11 @@ class Session:
         except BaseException:
             self.terminate()
             raise
+        if self.database.away_until > self.machine.loop.time():
+            self.terminate()
+            raise asyncpg.CannotConnectNowError("the database system is starting up")
+        if self._restarts != self.database.restarts:
+            self.terminate()
         if self._closed or self.machine.inject("connection cut", self.machine.weather.cut):
             self.terminate()
             raise asyncpg.ConnectionDoesNotExistError("connection was closed")

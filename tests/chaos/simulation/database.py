@@ -44,12 +44,22 @@ class Database:
         self.events: dict[str, list[Row]] = {}
         self.holders: dict[LockKey, Transaction] = {}
         self.leader: object | None = None
+        self.restarts = 0
+        self.away_until = 0.0
         self._identity = 0
 
     def identity(self) -> int:
         """The next value of an identity column: given at the insert, whenever that commits."""
         self._identity += 1
         return self._identity
+
+    def restart(self, seconds: float) -> None:
+        """Every session and transaction ends; nobody is let in for a while."""
+        for holder in set(self.holders.values()):
+            self.end(holder)
+        self.leader = None
+        self.restarts += 1
+        self.away_until = self.machine.loop.time() + seconds
 
     def begin(self) -> Transaction:
         """A transaction."""

@@ -44,6 +44,7 @@ class Log:
             (topic.name, number): [] for topic in EVERY_TOPIC for number in range(topic.partitions)
         }
         self.groups: dict[str, Group] = {}
+        self.away_until = 0.0
         self._readers: dict[str, list[Group]] = defaultdict(list)
 
     def group(self, name: str, topics: Sequence[str]) -> Group:
@@ -89,11 +90,12 @@ class Log:
 
     def readable(self, group: Group, place: Partition, position: int, most: int) -> list[ConsumerRecord]:  # fmt: skip
         """What this group may see of it now."""
-        if group.stalled_until.get(place, 0.0) > self.machine.loop.time():
+        now = self.machine.loop.time()
+        if max(group.stalled_until.get(place, 0.0), self.away_until) > now:
             return []
         if self.machine.inject("delayed partition", self.machine.weather.stall):
             seconds = self.machine.chance.uniform(0.1, 8)
-            group.stalled_until[place] = self.machine.loop.time() + seconds
+            group.stalled_until[place] = now + seconds
             self.machine.loop.call_later(seconds, group.arrived.set)
             return []
         return self.partitions[place][position : position + most]
@@ -143,7 +145,8 @@ class Producer:
     ) -> None:
         machine = self._log.machine
         await machine.step(self._process, "before publish")
-        if machine.inject("publish refused", machine.weather.kafka_refuses):
+        away = self._log.away_until > machine.loop.time()
+        if away or machine.inject("publish refused", machine.weather.kafka_refuses):
             _answer(ack, KafkaConnectionError())
             return
         last = 0

@@ -44,6 +44,8 @@ class Weather:
     platform_fails: float = 0.0
     answer_lost: float = 0.0
     clock_jump: float = 0.0
+    database_restarts: float = 0.0
+    kafka_away: float = 0.0
 
 
 @dataclass(slots=True)

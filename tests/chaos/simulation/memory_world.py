@@ -19,7 +19,8 @@ from tests.chaos.world import (
 from tests.chaos.world import Place as PlaceOnTopic
 
 INTERRUPTING = (
-    "kill", "freeze", "connection cut", "answer lost", "mail answer lost", "mail hangs", "jumps of the clock",
+    "kill", "freeze", "database restarts", "connection cut", "answer lost",
+    "mail answer lost", "mail hangs", "jumps of the clock",
 )  # fmt: skip
 
 

@@ -108,9 +108,11 @@ class Simulation:
         background = [
             machine.loop.create_task(self.house.supervise()),
             machine.loop.create_task(self._move_the_clock()),
+            machine.loop.create_task(self._servers_go_down()),
         ]
         await machine.pause(machine.chance.uniform(8, 25))
-        background[1].cancel()
+        for task in background[1:]:
+            task.cancel()
         await self._calm()
         quiet_after = await self._until_quiet()
         recovery = Recovery(self._caught_up_after, quiet_after, self._lag())
@@ -138,6 +140,8 @@ class Simulation:
         machine.weather = Weather()
         self.bad_code.failing.clear()
         thawed = [replica.process.frozen_until for replica in self.house.replicas.values()]
+        thawed += [database.away_until for database in self.house.databases.values()]
+        thawed.append(self.house.log.away_until)
         await machine.pause(max(0.0, *(at - machine.loop.time() for at in thawed)))
         self._calm_since = machine.loop.time()
 
@@ -161,6 +165,17 @@ class Simulation:
             else:
                 machine.shift += timedelta(hours=machine.chance.uniform(0, 20))
             self.house.wake()
+
+    async def _servers_go_down(self) -> None:
+        """A database restarts and takes every session along; the broker answers nobody."""
+        machine = self.machine
+        while True:
+            await machine.pause(machine.chance.uniform(1, 8))
+            if machine.inject("database restarts", machine.weather.database_restarts):
+                name = machine.chance.choice(list(self.house.databases))
+                self.house.databases[name].restart(machine.chance.uniform(0, 6))
+            if machine.inject("kafka away", machine.weather.kafka_away):
+                self.house.log.away_until = machine.loop.time() + machine.chance.uniform(0, 8)
 
     async def _until_quiet(self) -> float | None:
         """Seconds since the calm began; None if something goes on for ever."""

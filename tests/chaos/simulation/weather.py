@@ -35,6 +35,8 @@ WORST = Weather(
     platform_fails=0.06,
     answer_lost=0.1,
     clock_jump=1.0,
+    database_restarts=0.5,
+    kafka_away=0.5,
 )
 
 

@@ -5,6 +5,8 @@
 #   make run FRESH=1              start with no data      make run CLOCK_SHIFT="-3 days"   on another day
 #   make run PORTS=18000          on fixed ports, from this one on
 #   make test ARGS="-k deadline"  options for pytest
+#   make chaos SEED=7 MINUTES=4   faults of this seed for four minutes, then the checker; SEEDS=10: of ten seeds
+#   make chaos PROOF=kill-points  the process dies at every named point, in every service that passes it
 #   make clean test PYTHON=python3.12   with another Python
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --no-
 PURE := services/*/commands.py,services/*/events.py,services/*/state.py,services/*/decisions.py,services/*/reactions.py,services/*/publication.py,services/*/schedule.py,services/*/reservations.py,shared/working_time/*,shared/contracts/*
 UNIT := tests/unit tests/contracts
 
-.PHONY: help run test test-all check bench clean
+.PHONY: help run test test-all check bench chaos clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -42,6 +44,9 @@ check: $(INSTALLED) ## form, types, imports and the shape of the services, in le
 
 bench: $(INSTALLED) ## speed, as ratios against floors measured in the same run
 	$(BIN)/python -m tests.benchmarks
+
+chaos: $(INSTALLED) ## kill, cut, freeze and fill everything; SEED, MINUTES, SEEDS, PROOF: see the top of this file
+	@$(BIN)/python -m tests.chaos
 
 clean: ## remove everything that is not in the repository: data, caches, .venv
 	rm -rf var .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

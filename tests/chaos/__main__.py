@@ -10,12 +10,14 @@ from collections.abc import Sequence
 import uvloop
 
 from shared.operations.stack import ROOT
+from tests.chaos import kill_points
 from tests.chaos.checker import PROMISES
 from tests.chaos.disks import enter_namespace
 from tests.chaos.run import Outcome, run
 from tests.chaos.schedule import KINDS
 
 KEPT = ROOT / "var" / "chaos"
+PROOFS = {"kill-points": kill_points.prove}
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def main() -> None:
     logging.disable()  # that a server is away is what happens here
     proof = os.environ.get("PROOF", "")
     if proof:
-        sys.exit(f"there is no proof named {proof}")
+        sys.exit(_prove(proof))
     seed = int(os.environ.get("SEED") or random.SystemRandom().randint(1, 999_999))
     minutes, seeds = float(os.environ.get("MINUTES") or 4), int(os.environ.get("SEEDS") or 1)
     outcomes = []
@@ -37,6 +39,17 @@ def main() -> None:
             say(f"VIOLATION {violation}")
     _tables(outcomes)
     sys.exit(1 if any(outcome.violations for outcome in outcomes) else 0)
+
+
+def _prove(name: str) -> str | None:
+    """None if it is proved."""
+    if name not in PROOFS:
+        return f"there is no proof named {name}: {', '.join(PROOFS)}"
+    try:
+        uvloop.run(PROOFS[name](KEPT / name, say))
+    except kill_points.NotProved as failed:
+        return str(failed)
+    return None
 
 
 def _tables(outcomes: Sequence[Outcome]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from shared.contracts.topics import GROUPS, TOPICS, names_of
+from shared.contracts.topics import DEAD_LETTERS, GROUPS, TOPICS, names_of
 from shared.event_sourcing.database import PlainConnection
 from shared.messaging.trace import everything
 from shared.operations.stack import SERVICES
@@ -37,7 +37,7 @@ from tests.chaos.world import (
     World,
 )
 
-EVERY_TOPIC = [topic.name for topic in TOPICS]
+EVERY_TOPIC = [topic.name for topic in (*TOPICS, *DEAD_LETTERS)]
 _COUNTED = re.compile(
     r'datacloud_records_total\{outcome="(\w+)",subscription="([\w.-]+)"\} ([\d.e+]+)'
 )

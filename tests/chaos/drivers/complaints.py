@@ -6,6 +6,8 @@ from typing import get_args
 from shared.contracts.subjects import Category
 from tests.chaos.drivers.client import Asked, Client, Json
 
+LATE_SHARE = 0.1
+LONG_AGO = "2026-03-17T16:00:00+07:00"
 PAUSE_SECONDS_MAX = 2.0
 CATEGORIES = get_args(Category)
 
@@ -20,17 +22,19 @@ class Complainants:
     async def run(self) -> None:
         """Every complaint is another one."""
         while not self.client.system.stopping.is_set():
-            await self.one()
+            await self.one(late=self.client.chance.random() < LATE_SHARE)
             await self.client.pause(PAUSE_SECONDS_MAX)
 
-    async def one(self) -> Json | None:
-        """A complaint; its receipt, if it was taken in."""
+    async def one(self, *, late: bool = False) -> Json | None:
+        """A complaint; its receipt, if it was taken in. A late one was made long ago, by telephone."""
         self.filed += 1
         how: dict[str, Json] = {"json": self._form()}
-        if self.client.chance.random() < 0.5:
+        if late or self.client.chance.random() < 0.5:
             how["headers"] = await self.client.officer("complaint-officer")
             category = self.client.chance.choice(CATEGORIES)
             how["json"] = {**how["json"], "channel": "telephone", "category": category}
+        if late:
+            how["json"] = {**how["json"], "received_at": LONG_AGO, "category": "minor"}
         content = {"narrative": how["json"]["narrative"]}
         asked = Asked("file_complaint", content, "/api/complaints", how)
         return await self.client.change(asked, ("complaint_id", "registration_number", "due_on"))

@@ -8,6 +8,8 @@ from tests.chaos.drivers.client import Asked, Client, Json
 from tests.support.system import parts, request_form
 
 ENDED = ("confirmed", "rejected", "withdrawn", "set_aside")
+LATE_SHARE = 0.1
+LONG_AGO = "2026-03-17T16:00:00+07:00"
 PATIENCE_LOOKS = 40
 PAUSE_SECONDS_MAX = 1.0
 
@@ -26,11 +28,15 @@ class Agencies:
     async def run(self) -> None:
         """One letter after the other, until the run ends; an agency whose request is open is passed over."""
         while not self.client.system.stopping.is_set():
-            await self.one(self.client.chance.choice(self.agencies))
+            late = self.client.chance.random() < LATE_SHARE
+            await self.one(self.client.chance.choice(self.agencies), late=late)
             await self.client.pause(PAUSE_SECONDS_MAX)
 
-    async def one(self, agency: Json, way: Way | None = None) -> Json | None:
-        """A letter and what becomes of it; answers its receipt, if it was taken in."""
+    async def one(self, agency: Json, way: Way | None = None, *, late: bool = False) -> Json | None:
+        """A letter and what becomes of it; answers its receipt, if it was taken in.
+
+        A late one came on paper long ago: its deadline has passed when it is registered.
+        """
         kind = "open_account"
         if last := self.receipts.get(agency["code"]):
             status = await self.status(last)
@@ -38,7 +44,7 @@ class Agencies:
                 return None
             if status == "confirmed" or last["kind"] != kind:
                 kind = "replace_administrator"
-        receipt = await self.submit(agency, kind)
+        receipt = await self.submit(agency, kind, late=late)
         if receipt is None:
             return None
         self.receipts[agency["code"]] = receipt
@@ -57,11 +63,15 @@ class Agencies:
         [way] = self.client.chance.choices([*ways], [*ways.values()])
         return way
 
-    async def submit(self, agency: Json, kind: str) -> Json | None:
+    async def submit(self, agency: Json, kind: str, *, late: bool = False) -> Json | None:
         """The letter of an agency; its receipt, or None if it was refused or nobody answered."""
-        form = self._form(agency, kind)
+        form, headers = self._form(agency, kind), dict[str, str]()
+        if late:
+            form["received_at"] = LONG_AGO
+            headers = await self.client.officer("front-desk")
         content = {"agency": agency["code"], "kind": kind, "letter_number": form["letter_number"]}
-        asked = Asked("submit_request", content, "/api/requests", {"files": parts(form)})
+        how = {"headers": headers, "files": parts(form)}
+        asked = Asked("submit_request", content, "/api/requests", how)
         told = await self.client.change(asked, ("request_id", "registration_number", "due_on"))
         return told and {**told, "agency": agency, "kind": kind}
 
@@ -115,6 +125,12 @@ class Agencies:
 
 async def approved(agencies: Agencies, receipt: Json) -> None:
     await agencies.decide(receipt, "approved")
+
+
+async def confirmed(agencies: Agencies, receipt: Json) -> None:
+    """Approved, and followed to its end."""
+    if await agencies.decide(receipt, "approved"):
+        await agencies.until(receipt, "confirmed")
 
 
 async def rejected(agencies: Agencies, receipt: Json) -> None:

@@ -30,6 +30,7 @@ class Copies:
 
     async def strike(self, system: ChaosSystem) -> int:
         """Byte for byte, to the same partition."""
+        await system.until_up("kafka")
         bootstrap, copied = system.stack.kafka.bootstrap, 0
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
         await producer.start()
@@ -61,6 +62,7 @@ class SetBack:
 
     async def strike(self, system: ChaosSystem) -> int:
         """Whoever gets the partitions next reads them all again."""
+        await system.until_up("kafka")
         consumer = AIOKafkaConsumer(
             *names_of(self.group),
             bootstrap_servers=system.stack.kafka.bootstrap,

@@ -18,6 +18,7 @@ class Poison:
         return f"{len(CORPUS)} bad records, and one ahead of a real stream"
 
     async def strike(self, system: ChaosSystem) -> int:
+        await system.until_up("kafka")
         return await Poisoner(system, self.chance).write()
 
 

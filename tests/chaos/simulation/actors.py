@@ -39,10 +39,9 @@ class SimulatedRelay(Relay):
                 self._wakeup.clear()
                 if await self._say(connection, kafka):
                     continue
-                try:
-                    await asyncio.wait_for(self._wakeup.wait(), POLL_SECONDS)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wakeup.wait()
         finally:
             session.terminate()
 
@@ -87,12 +86,11 @@ class SimulatedConsumer:
 
     def _fetch(self) -> list[ConsumerRecord]:
         """Partitions in any order, each from its position on."""
-        places = list(self._positions)
+        ends = self._log.partitions
+        places = [place for place, at in self._positions.items() if len(ends[place]) > at]
         self._machine.chance.shuffle(places)
         found: list[ConsumerRecord] = []
         for place in places:
-            if len(self._log.partitions[place]) <= self._positions[place]:
-                continue
             most = self._machine.chance.randint(1, BATCH_RECORDS_MAX)
             records = self._log.readable(self._group, place, self._positions[place], most)
             self._positions[place] += len(records)
@@ -102,7 +100,8 @@ class SimulatedConsumer:
     async def _wait(self) -> None:
         self._group.arrived.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._group.arrived.wait(), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._group.arrived.wait()
 
     async def _place(self) -> None:
         """As StartWhereStored: the smaller of the offset stored with our data and the committed one."""

@@ -96,10 +96,10 @@ class Machine:
 
     def inject(self, fault: str, rate: float) -> bool:
         """Whether this fault strikes now; counted if it does."""
-        strikes = self.happens(rate)
-        if strikes:
-            self.injected[fault] += 1
-        return strikes
+        if rate <= 0.0 or self.chance.random() >= rate:
+            return False
+        self.injected[fault] += 1
+        return True
 
     async def pause(self, seconds: float) -> None:
         """Virtual seconds."""

@@ -24,6 +24,7 @@ from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging.envelope import Envelope, open_envelope
 from shared.messaging.marks import note_topics, store_offsets
 from shared.messaging.reading import RecordReader, Unreadable
+from shared.messaging.said_to import kept
 from shared.messaging.topic_ids import topic_ids
 from shared.operations.backoff import backoff
 
@@ -131,11 +132,27 @@ class Recovery:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             ids = await self._note_topics(reader)
             ends = await _ends(reader, sorted(ids))
-        if not await self._behind(reader, ends):
+        behind = await self._behind(reader, ends)
+        if not behind or not await self._knows_less(behind):
             return Outcome()
         async with self._turn():
             behind = await self._behind(reader, ends)
             return await self._recover(reader, behind, ends)
+
+    async def _knows_less(self, behind: Places) -> bool:
+        """Whether we said more than this database knows of. If not, what stands behind that is somebody else's.
+
+        Where Kafka remembers nothing, as of a group that is new, that is not known: what bears our name is ours.
+        """
+        if await was_put_back(self._unit.pool):
+            return True
+        said = await kept(self._bootstrap, self._unit.definition.service)
+        less = not said or any(
+            said.get((place.topic, place.partition), 0) > at for place, at in behind.items()
+        )
+        if not less:
+            log.warning("strange_records_on_our_topics", partitions=len(behind))
+        return less
 
     async def _note_topics(self, reader: RecordReader) -> dict[str, UUID]:
         """Those of our topics that there are; of one that was made again, nothing that was stored holds any more."""

@@ -20,6 +20,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from shared.event_sourcing.database import PlainConnection, is_world_away
 from shared.event_sourcing.unit_of_work import Wakeups
 from shared.messaging.broker import make_producer
+from shared.messaging.said_to import SaidTo
 from shared.messaging.saying import Said, dead_letters, said
 from shared.operations.backoff import backoff
 from shared.operations.kill_points import reached
@@ -85,6 +86,7 @@ class Relay:
     def __init__(self, dsn: str, bootstrap: str, service: str, wakeups: Wakeups) -> None:
         self._dsn, self._bootstrap, self._service = dsn, bootstrap, service
         self._wakeup = wakeups.of("relay")
+        self._said_to = SaidTo(bootstrap, service)
         self.kafka_away = False
 
     async def run(self) -> None:
@@ -110,11 +112,14 @@ class Relay:
             self._dsn, timeout=5, command_timeout=30, server_settings=_SESSION
         )
         producer = make_producer(self._bootstrap, f"{self._service}.relay")
+        said_to = self._said_to = SaidTo(self._bootstrap, self._service)
+        keeping: asyncio.Task[None] | None = None
         try:
             while not await connection.fetchval("select pg_try_advisory_lock($1)", LEADER_LOCK):  # noqa: ASYNC110 - another process gives it
                 await asyncio.sleep(POLL_SECONDS)
             await producer.start()
             self.kafka_away = False
+            keeping = asyncio.create_task(said_to.run())
             log.info("relay_leads", service=self._service)
             while True:
                 self._wakeup.clear()
@@ -126,7 +131,9 @@ class Relay:
                     continue
         finally:
             connection.terminate()
-            await _stop(producer)
+            if keeping is not None:
+                keeping.cancel()
+            await asyncio.gather(_stop(producer), said_to.stop())
 
     async def _say(self, connection: PlainConnection, producer: AIOKafkaProducer) -> bool:
         """Say what is there, the next 500 rows being read while the last ones travel; True if there may be more.
@@ -159,6 +166,8 @@ class Relay:
         """Delete what the broker has, and what is left unsaid; raises KafkaError when a partition took no chunk."""
         places = [(topic, partition, following) for (topic, partition), following in acks.items()]
         gone = [position for place in acks for position in chunks[place].positions]
+        for place in places:
+            self._said_to.acknowledged(*place)
         if places or dropped:
             offsets = map(list, zip(*places, strict=True)) if places else ([], [], [])
             reached("before_outbox_delete")

@@ -358,3 +358,27 @@ async def test_a_reader_restored_from_yesterday_catches_up_from_the_topics(
     caught_up = await read(yesterday, lambda: applied() == 40)
     assert caught_up == went_on == dict.fromkeys(streams, 3)
     assert "held" not in counted(name)
+
+
+async def test_what_is_forged_under_our_name_recovers_nothing_while_our_database_knows_all_it_said(
+    producer: Producer, dsn: str, topic: Bus
+) -> None:
+    """Nobody but us may write our topics; where somebody can, no number, name or stream of ours follows from it."""
+    async with producer.at_work(dsn) as unit:
+        await do(unit, "kept", holding("one"))
+    async with producer.at_work(dsn) as unit:
+        await producer.recovery(unit, dsn).at_start()
+        forged = forgery("forged", 1, "holds two"), forgery("kept", 2, "number 2026/99")
+        await topic.send(*forged)
+        await producer.recovery(unit, dsn).at_start()
+        assert await lost(unit) == []
+        assert not await unit.pool.fetch("select * from numbers")
+        await do(unit, "honest", holding("two"))
+
+
+def forgery(stream_id: str, number: int, what: str) -> Record:
+    written = headers(
+        event_id=uuid4(), source="ledger", ce_type=TYPE, time=r.MONDAY, subject=stream_id, sequence=number,
+        correlation_id=uuid4(), causation_id=None, traceparent=None,
+    )  # fmt: skip
+    return Record(stream_id.encode(), orjson.dumps({"what": what, "count": 1}), written)

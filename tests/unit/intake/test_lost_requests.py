@@ -11,7 +11,17 @@ from shared.contracts.registry import Fact, ce_type_of, encode
 from shared.event_sourcing.store import Free, NumberTaken, Published, Reserve
 from tests.support import requests as r
 
-FILED = ComplaintFiled.model_construct(registration_number="PGD-2026-000045")
+FILED = ComplaintFiled.model_validate({
+    "complaint_id": r.REQUEST_ID,
+    "registration_number": "PGD-2026-000045",
+    "complainant_id": None,
+    "channel": "telephone",
+    "category": None,
+    "confidential": False,
+    "received_at": r.MONDAY,
+    "registered_at": r.MONDAY,
+    "anonymous": True,
+})  # fmt: skip
 NUMBER = NumberTaken("requests", 2026, 123)
 
 

@@ -1,0 +1,104 @@
+"""How far a service's own words reach, kept in Kafka apart from its database: one that knows less was put back.
+
+Under the group `<service>.relay`: the offset is the end of the partition, so that tools show no lag that is none, and
+the metadata is what follows the last record the broker acknowledged to us.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+KEEP_SECONDS = 1.0
+ANSWER_SECONDS_MAX = 5.0
+LAST_WORD_SECONDS_MAX = 3.0
+STOP_SECONDS_MAX = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+def group_of(service: str) -> str:
+    """Under which it is kept."""
+    return f"{service}.relay"
+
+
+class SaidTo:
+    """What the leading relay tells Kafka to remember. Failing to is no reason to stop."""
+
+    def __init__(self, bootstrap: str, service: str) -> None:
+        self._bootstrap, self._service = bootstrap, service
+        self._consumer: AIOKafkaConsumer | None = None
+        self._following: dict[TopicPartition, int] = {}
+        self._changed = False
+
+    def acknowledged(self, topic: str, partition: int, following: int) -> None:
+        """The broker has what stands before this offset."""
+        self._following[TopicPartition(topic, partition)] = following
+        self._changed = True
+
+    async def run(self) -> None:
+        """Until cancelled: every second, what changed."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self._try_to_keep(ANSWER_SECONDS_MAX)
+
+    async def _try_to_keep(self, seconds: float) -> None:
+        if not self._changed:
+            return
+        self._changed = False
+        try:
+            async with asyncio.timeout(seconds):
+                await self._keep()
+        except (KafkaError, TimeoutError, OSError) as error:
+            self._changed = True
+            log.info("own_offsets_not_kept", error=type(error).__name__)
+
+    async def _keep(self) -> None:
+        consumer = self._consumer or await self._start()
+        if consumer.assignment() != self._following.keys():
+            consumer.assign(list(self._following))
+        ends = await consumer.end_offsets(list(self._following))
+        await consumer.commit(
+            {place: (ends[place], str(following)) for place, following in self._following.items()}
+        )
+
+    async def _start(self) -> AIOKafkaConsumer:
+        consumer = self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            client_id=f"{self._service}.relay",
+            group_id=group_of(self._service),
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        return consumer
+
+    async def stop(self) -> None:
+        """Keep what is not kept yet, and end; within five seconds, whatever Kafka does."""
+        await self._try_to_keep(LAST_WORD_SECONDS_MAX)
+        if self._consumer is not None:
+            with suppress(KafkaError, TimeoutError, OSError):
+                async with asyncio.timeout(STOP_SECONDS_MAX):
+                    await self._consumer.stop()
+
+
+async def kept(bootstrap: str, service: str) -> Mapping[tuple[str, int], int]:
+    """What Kafka remembers. Raises KafkaError when it does not answer."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap,
+        client_id=f"{service}.recovery",
+        request_timeout_ms=int(ANSWER_SECONDS_MAX * 1000),
+    )
+    try:
+        await admin.start()
+        offsets = await admin.list_consumer_group_offsets(group_of(service))
+    finally:
+        await admin.close()
+    return {
+        (place.topic, place.partition): int(each.metadata)
+        for place, each in offsets.items()
+        if each.metadata.isdecimal()
+    }

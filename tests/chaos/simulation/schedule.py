@@ -4,37 +4,32 @@ The same seed gives the same run, step by step (`Result.trace`), in any process.
 """
 
 import asyncio
-import gc
-import logging
-import os
 import random
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import process_time
 
-import structlog
-
-from shared.event_sourcing import scheduling
-from shared.operations import metrics
 from tests.chaos.checker import Violation, check
 from tests.chaos.history import History
-from tests.chaos.simulation.actors import POLL_SECONDS
 from tests.chaos.simulation.clients import Clients
 from tests.chaos.simulation.house import House
 from tests.chaos.simulation.machine import Machine, Weather
 from tests.chaos.simulation.memory_world import world_of
 from tests.chaos.simulation.operators import Operators
+from tests.chaos.simulation.surroundings import (
+    all_chance_from,
+    counts_since,
+    counts_so_far,
+    no_collector,
+    quiet_polls,
+)
 from tests.chaos.simulation.weather import BadCode, Poison, swarm
 from tests.chaos.world import Recovery, World
 
 STUCK_SECONDS = 400.0
 STEPS_MAX = 30_000
 """Of the calm: twenty times what a run takes."""
-SILENT = logging.CRITICAL
-"""What the product logs is not looked at, and it never logs this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ def simulate(
     seed: int, weather: Weather | None = None, *, forge: bool = False
 ) -> "tuple[Simulation, World]":
     """The run and what it left behind."""
-    with _all_chance_from(seed), _quiet_polls(), _no_collector():
+    with all_chance_from(seed), quiet_polls(), no_collector():
         simulation = Simulation(seed, weather, forge=forge)
         try:
             world = simulation.machine.loop.run_until_complete(simulation.run())
@@ -102,7 +97,7 @@ class Simulation:
 
     async def run(self) -> World:
         """Storm, calm, silence."""
-        machine, before = self.machine, _counts()
+        machine, before = self.machine, counts_so_far()
         self.house.start()
         self.clients.start()
         background = [
@@ -116,7 +111,7 @@ class Simulation:
         await self._calm()
         quiet_after = await self._until_quiet()
         recovery = Recovery(self._caught_up_after, quiet_after, self._lag())
-        counts = _since(before)
+        counts = counts_since(before)
         return world_of(
             self.house, self.history.entries, recovery, frozenset(self.poison.places), counts
         )
@@ -223,60 +218,3 @@ class Simulation:
                     if reached < len(records):
                         found[name, *place] = len(records) - reached
         return found
-
-
-@contextmanager
-def _all_chance_from(seed: int) -> Iterator[None]:
-    """Ids and jitter too: uuid4 asks the kernel, the product's jitter asks the module `random`."""
-    ids, kernel, jitter = random.Random(f"ids {seed}"), os.urandom, random.getstate()  # noqa: S311 - see above
-    os.urandom = ids.randbytes
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        os.urandom = kernel
-        random.setstate(jitter)
-
-
-@contextmanager
-def _quiet_polls() -> Iterator[None]:
-    """Polls are for safety only, so they may be rare; what is logged is not looked at."""
-    poll, told = scheduling.POLL_SECONDS, structlog.get_config()
-    scheduling.POLL_SECONDS = POLL_SECONDS
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
-    try:
-        yield
-    finally:
-        scheduling.POLL_SECONDS = poll
-        structlog.configure(**told)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """A run is short, and its cycles are let go with it."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-Counts = Mapping[str, Mapping[str, int]]
-
-
-def _counts() -> Counts:
-    """What the product counted so far in this process of ours."""
-    counted: dict[str, dict[str, int]] = defaultdict(dict)
-    for metric in metrics.RECORDS.collect():
-        for sample in metric.samples:
-            subscription, outcome = sample.labels["subscription"], sample.labels["outcome"]
-            counted[subscription][outcome] = int(sample.value)
-    return counted
-
-
-def _since(before: Counts) -> Counts:
-    """What it counted in this run."""
-    return {
-        name: {outcome: n - before.get(name, {}).get(outcome, 0) for outcome, n in outcomes.items()}
-        for name, outcomes in _counts().items()
-    }

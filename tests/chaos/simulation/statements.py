@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from tests.chaos.simulation import statements_of_blocked as blocked
 from tests.chaos.simulation import statements_of_messaging as messaging
 from tests.chaos.simulation import statements_of_people as people
 from tests.chaos.simulation import statements_of_scheduling as scheduling
@@ -33,15 +34,15 @@ _KNOWN = (
     ("insert into offsets", "store offsets", messaging.store_offsets),
     ("select topic, partition, next from offsets", "read offsets", messaging.read_offsets),
     ("from (select * from outbox", "outbox read", messaging.read_outbox),
-    ("select b.* from blocked b join unnest", "load blocked", messaging.blocked_of_streams),
-    ('select b.topic, b.partition, b."offset"', "known places", messaging.stored_places),
-    ("from blocked b join marks m", "blocked heads", messaging.blocked_heads),
-    ("delete from blocked where id = any", "blocked delete", messaging.delete_blocked),
-    ("select topic, '', 'blocked', ref", "mirror", messaging.mirror),
-    ("from blocked where id = any", "dead letters", messaging.blocked_by_ids),
-    ("select * from blocked where subscription", "find blocked", messaging.find_blocked),
-    ("insert into blocked", "blocked insert", messaging.insert_blocked),
-    ("update blocked set reason", "blocked parked", messaging.mark_parked),
+    ("select b.* from blocked b join unnest", "load blocked", blocked.blocked_of_streams),
+    ('select b.topic, b.partition, b."offset"', "known places", blocked.stored_places),
+    ("from blocked b join marks m", "blocked heads", blocked.blocked_heads),
+    ("delete from blocked where id = any", "blocked delete", blocked.delete_blocked),
+    ("select topic, '', 'blocked', ref", "mirror", blocked.mirror),
+    ("from blocked where id = any", "dead letters", blocked.blocked_by_ids),
+    ("select * from blocked where subscription", "find blocked", blocked.find_blocked),
+    ("insert into blocked", "blocked insert", blocked.insert_blocked),
+    ("update blocked set reason", "blocked parked", blocked.mark_parked),
     ("insert into persons (person_id, data)\nselect", "copy persons", people.copy_persons),
     ("insert into texts (text_id, person_id, body)\nselect", "copy texts", people.copy_texts),
     ("delete from persons", "delete persons", people.delete_persons),

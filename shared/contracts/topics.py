@@ -5,7 +5,7 @@ Facts stay for ever, so that a new consumer reads from the first one. People top
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast
 
 from shared.contracts.fact import Fact
 from shared.contracts.facts.clock import (
@@ -47,14 +47,6 @@ DEADLINE_FACTS: tuple[type[Fact], ...] = (
     DeadlineBreached,
     DeadlineBreachRevoked,
 )
-
-
-def _service(group: str) -> Service:
-    name = group.partition(".")[0]
-    for service in get_args(Service):
-        if service == name:
-            return service  # type: ignore[no-any-return]  # one of the literals
-    raise LookupError(group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +170,12 @@ def dead_letters_of(topic: str, group: str) -> str:
 
 
 DEAD_LETTERS: tuple[Topic, ...] = tuple(
-    Topic(dead_letters_of(topic.name, group), _service(group), "as the record's", readers=())
+    Topic(
+        dead_letters_of(topic.name, group),
+        cast("Service", group.partition(".")[0]),
+        "as the record's",
+        readers=(),
+    )
     for group, topics in GROUPS.items()
     for topic in topics
 )

@@ -8,6 +8,7 @@ from shared.contracts.topics import (
     DEADLINE_FACTS,
     GROUPS,
     TOPICS,
+    names_of,
     topic_for,
     topics_of,
 )
@@ -78,6 +79,8 @@ def test_a_service_starts_only_with_what_it_writes_and_reads() -> None:
 def test_a_group_reads_what_its_service_may_read_and_has_its_own_dead_letters() -> None:
     for group, topics in GROUPS.items():
         service = group.partition(".")[0]
+        assert service in SERVICES
+        assert names_of(group) == [topic.name for topic in topics]
         assert all(service in topic.readers and not topic.compacted for topic in topics)
     assert {(topic.name, topic.owner) for topic in DEAD_LETTERS} == {
         (f"{topic.name}.{group}.dlq", group.partition(".")[0])

@@ -146,12 +146,12 @@ async def _prove(system: ChaosSystem, handful: Handful, case: Case) -> tuple[str
 
 
 async def _restarted(system: ChaosSystem, case: Case) -> int:
-    """Its process that knows the point."""
+    """Its process that knows the point; asked to stop, it leaves its groups, and nobody waits for it."""
     await system.until_up(case.service)
     before = system.pid(case.service)
     system.interruptions += 2
     system.stack.kill_at[case.service] = case.told
-    system.signal(case.service, signal.SIGKILL)
+    system.signal(case.service, signal.SIGTERM)
     async with asyncio.timeout(RESTART_SECONDS_MAX):
         while system.pid(case.service) == before:  # noqa: ASYNC110 - a supervisor tells nobody
             await asyncio.sleep(0.02)

@@ -23,9 +23,10 @@ NO_PROGRESS_SECONDS_MAX = 150.0
 
 Lag = Mapping[tuple[str, str, int], int]
 
+# What is due later, a reminder in the morning perhaps, is not left over; what is tried again is.
 _LEFT = """
 select (select count(*) from outbox) as unsaid,
-       (select count(*) from scheduled where kind <> 'deadline' or due_at < datacloud_now()) as undone,
+       (select count(*) from scheduled where due_at < datacloud_now() or attempts > 0) as undone,
        (select count(*) from events) + (select coalesce(sum(attempts), 0) from scheduled) as progress
 """
 

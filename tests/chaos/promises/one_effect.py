@@ -78,7 +78,8 @@ def _enabled(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _settled(evidence: Evidence) -> Iterator[Violation]:
-    """When all is quiet: whatever was asked for was done, given up or called off."""
+    """When all is quiet: whatever was asked for was done, given up, called off, or waits for its hour."""
+    later = _not_due_yet(evidence)
     for stream, events in evidence.streams.get("notifier", {}).items():
         asked = [
             e.body["notification"]["notification_id"]
@@ -87,7 +88,7 @@ def _settled(evidence: Evidence) -> Iterator[Violation]:
         ]
         ended = {e.body["notification_id"] for e in events if e.type in MAIL_ENDS}
         for notification_id in asked:
-            if notification_id not in ended:
+            if notification_id not in ended | later:
                 yield Violation(
                     "P8", "a mail neither sent nor given up", f"{stream} {notification_id}"
                 )
@@ -102,6 +103,13 @@ def _settled(evidence: Evidence) -> Iterator[Violation]:
             last = [e.type for e in events if e.body.get("request_id") == request_id][-1:]
             if not set(last) & ACCOUNT_ENDS:
                 yield Violation("P8", f"an account left as {last}", f"{agency} {request_id}")
+
+
+def _not_due_yet(evidence: Evidence) -> frozenset[str]:
+    """Reminders go out in office hours."""
+    state = evidence.services.get("notifier")
+    waiting = [row for row in state.scheduled if row.due_at > state.now] if state else []
+    return frozenset(row.name.partition(":")[2] for row in waiting)
 
 
 def _as_told(

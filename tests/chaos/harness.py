@@ -25,7 +25,8 @@ from shared.operations.stack import ROOT
 from tests.chaos.disks import mount, unmount
 from tests.chaos.history import History
 from tests.chaos.proxied_stack import ChaosStack, Route, start_proxies
-from tests.chaos.proxy import Proxy, Trouble
+from tests.chaos.proxy import Proxy
+from tests.chaos.trouble import Trouble
 
 STOP_SECONDS_MAX = 10.0
 

@@ -3,30 +3,13 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.chaos.trouble import Trouble
+
 RESET = struct.pack("ii", 1, 0)
-
-
-@dataclass(slots=True)
-class Trouble:
-    """What happens to all connections while it lasts; `hits` counts to how many of them, or of their messages.
-
-    `lose_answer_to`: the server acts on such a message and its answer is lost with the connection, `times` times.
-    `answer` speaks in the server's place; None passes the message on.
-    """
-
-    refuse: bool = False
-    silent: bool = False
-    delay_seconds: float = 0.0
-    bytes_per_second: float = 0.0
-    replies_bytes_max: int | None = None
-    lose_answer_to: bytes | None = None
-    times: int = 1_000_000
-    answer: Callable[[bytes], bytes | None] | None = None
-    hits: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -131,8 +114,7 @@ class Proxy:
         while self._trouble and self._trouble.silent:
             self._trouble.hits += 1
             await self._over.wait()
-        if (trouble := self._trouble) and (trouble.delay_seconds or trouble.bytes_per_second):
+        if (trouble := self._trouble) and (seconds := trouble.seconds(size)):
             trouble.hits += 1
-            wait = size / trouble.bytes_per_second if trouble.bytes_per_second else 0.0
-            await asyncio.sleep(trouble.delay_seconds + wait)
+            await asyncio.sleep(seconds)
         return trouble

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.chaos.proxy import Proxy, Trouble
+from tests.chaos.proxy import Proxy
+from tests.chaos.trouble import Trouble
 
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -5,7 +5,7 @@ import random
 from tests.chaos.fault import Make
 from tests.chaos.faults.wire import Wire, some_routes
 from tests.chaos.proxied_stack import ROUTES
-from tests.chaos.proxy import Trouble
+from tests.chaos.trouble import Trouble
 
 SERVERS = ("kafka", "postgres", "front_door")
 SLOW = [route for route in ROUTES if route[1] in SERVERS]

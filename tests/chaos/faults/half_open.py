@@ -5,7 +5,7 @@ import random
 from tests.chaos.fault import Make
 from tests.chaos.faults.wire import Wire, some_routes
 from tests.chaos.proxied_stack import ROUTES
-from tests.chaos.proxy import Trouble
+from tests.chaos.trouble import Trouble
 
 
 def half_open(chance: random.Random, server: str) -> Wire:

@@ -5,7 +5,7 @@ from functools import partial
 
 from tests.chaos.fault import Make
 from tests.chaos.faults.wire import Wire
-from tests.chaos.proxy import Trouble
+from tests.chaos.trouble import Trouble
 
 ROUTE = [("notifier", "smtp")]
 END_OF_MAIL = b"\r\n.\r\n"

@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.chaos.fault import Make
 from tests.chaos.faults.wire import Wire
-from tests.chaos.proxy import Trouble
+from tests.chaos.trouble import Trouble
 
 ROUTE = [("provisioning", "cloud_platform")]
 REQUEST = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) ")

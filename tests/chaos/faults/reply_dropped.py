@@ -6,7 +6,7 @@ from shared.operations.stack import SERVICES
 from tests.chaos.fault import Make
 from tests.chaos.faults.wire import Wire, some_routes
 from tests.chaos.proxied_stack import ROUTES
-from tests.chaos.proxy import Trouble
+from tests.chaos.trouble import Trouble
 
 KINDS_OF_SERVER = ("kafka", "postgres", "front_door")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.chaos.harness import ChaosSystem
 from tests.chaos.proxied_stack import Route
-from tests.chaos.proxy import Trouble
+from tests.chaos.trouble import Trouble
 
 HARM_TRIES_MAX = 60
 

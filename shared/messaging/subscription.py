@@ -21,16 +21,8 @@ from shared.event_sourcing.transaction import Batch
 from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging import blocked
 from shared.messaging.blocked import Received
-from shared.messaging.marks import (
-    NO_MARK,
-    Mark,
-    StreamKey,
-    load_marks,
-    lock_partitions,
-    move_marks,
-    store_offsets,
-)
-from shared.messaging.taking import Mode, OurCodeFails, React, Taking, park
+from shared.messaging.marks import load_marks, lock_partitions, move_marks, store_offsets
+from shared.messaging.taking import Mode, OurCodeFails, React, Taking, conflicts, park
 from shared.operations import metrics
 from shared.operations.kill_points import reached
 
@@ -140,15 +132,15 @@ class Subscription(Generic[C, S, E]):
         await batch.begin()
         streams = sorted({record.stream_key for record in records if record.stream is not None})
         marks = await load_marks(connection, self.name, streams)
-        waiting = await blocked.of_streams(connection, self.name, streams) if streams else []
-        loose = [record.place for record in records if _may_be_loose(record, marks)]
-        taking = Taking(
-            batch,
-            mode,
-            marks,
-            {(*each.stream_key, each.sequence or 0): each for each in waiting},
-            await blocked.stored_places(connection, self.name, loose),
-        )
+        stored = await blocked.of_streams(connection, self.name, streams) if streams else []
+        waiting = {(*each.stream_key, each.sequence or 0): each for each in stored}
+        loose = [
+            record.place
+            for record in records
+            if record.stream is None or conflicts(record, marks, waiting)
+        ]
+        places = await blocked.stored_places(connection, self.name, loose)
+        taking = Taking(batch, mode, marks, waiting, places)
         await taking.plan(records, self._react)
         return taking
 
@@ -191,7 +183,3 @@ class Subscription(Generic[C, S, E]):
                 if ce_type not in self._unknown and len(self._unknown) < UNKNOWN_TYPES_TOLD_MAX:
                     self._unknown.add(ce_type)
                     log.warning("fact_type_unknown", topic=record.place[0], type=ce_type)
-
-
-def _may_be_loose(record: Received, marks: dict[StreamKey, Mark]) -> bool:
-    return record.stream is None or record.sequence == marks.get(record.stream_key, NO_MARK)[0]

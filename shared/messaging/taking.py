@@ -5,7 +5,7 @@ stream, in order; every other stream flows on.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -25,6 +25,9 @@ S = TypeVar("S")
 E = TypeVar("E")
 
 React = Callable[[Fact, datetime], Iterable[To[C]]]
+
+WaitingKey = tuple[str, str, int]
+"""Topic, stream and number."""
 
 STREAMS_FAILING_MAX = 20
 _TAKEN_IN = ("applied", "ignored", "unknown_type", "refused")
@@ -55,7 +58,7 @@ class Taking(Generic[C, S, E]):
     batch: Batch[C, S, E]
     mode: Mode
     marks: dict[StreamKey, Mark]
-    waiting: dict[tuple[str, str, int], Received]
+    waiting: dict[WaitingKey, Received]
     known_places: set[Place]
     reactions: dict[Place, Sequence[To[C]]] = field(default_factory=dict)
     loose: list[Received] = field(default_factory=list)
@@ -89,10 +92,15 @@ class Taking(Generic[C, S, E]):
         if record.stream is None or record.sequence is None:
             self._take_loose(record)
             return
-        mark, fact_id = self.marks.get(record.stream_key, NO_MARK)
-        if record.sequence == mark and record.fact_id != fact_id and not self.mode.replay:
+        mark, _ = self.marks.get(record.stream_key, NO_MARK)
+        if not self.mode.replay and conflicts(record, self.marks, self.waiting):
             record.reason = "conflict"
-            log.error("fact_conflicts", topic=record.place[0], stream=record.stream, sequence=mark)
+            log.error(
+                "fact_conflicts",
+                topic=record.place[0],
+                stream=record.stream,
+                sequence=record.sequence,
+            )
             self._take_loose(record)
             return
         new = self._new(record, mark) if record.sequence > mark else None
@@ -106,7 +114,7 @@ class Taking(Generic[C, S, E]):
     def _new(self, record: Received, mark: int) -> Received | None:
         """What stands under the record's number from now on; None if that changes nothing.
 
-        A newer record replaces the stored one: a redrive, a corrected fact.
+        A newer record replaces a parked one: a redrive, a corrected fact.
         """
         at = (*record.stream_key, record.sequence or mark)
         stored = self.waiting.get(at)
@@ -194,6 +202,17 @@ class Taking(Generic[C, S, E]):
         streams = {each.stream_key for each in failing}
         if len(streams) >= STREAMS_FAILING_MAX and not self.outcomes["applied"]:
             raise OurCodeFails(failing[0].detail)
+
+
+def conflicts(
+    record: Received, marks: Mapping[StreamKey, Mark], waiting: Mapping[WaitingKey, Received]
+) -> bool:
+    """Whether another fact has the number: one that is in, or a good one that only waits for its predecessor."""
+    mark, fact_id = marks.get(record.stream_key, NO_MARK)
+    if record.sequence == mark:
+        return record.fact_id != fact_id
+    held = waiting.get((*record.stream_key, record.sequence or 0))
+    return held is not None and held.reason is None and held.fact_id != record.fact_id
 
 
 def park(record: Received, error: BaseException) -> None:

@@ -14,15 +14,10 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--quiet", action="store_true", help="tell of failing seeds alone")
-    parser.add_argument(
-        "--forge",
-        action="store_true",
-        help="other facts under numbers that wait, whatever the weather",
-    )
     asked = parser.parse_args()
     began, failed, done, busy = perf_counter(), 0, 0, 0.0
     seeds = range(asked.seed, asked.seed + asked.schedules)
-    for result in run_many(seeds, workers=asked.workers, forge=asked.forge):
+    for result in run_many(seeds, workers=asked.workers):
         done, busy = done + 1, busy + result.seconds
         if result.violations or not asked.quiet:
             print(result)  # noqa: T201 - this is a command

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 
 from tests.chaos.simulation.schedule import Result, run
@@ -10,11 +9,10 @@ from tests.chaos.simulation.schedule import Result, run
 CHUNK = 5
 
 
-def run_many(seeds: Sequence[int], *, workers: int = 2, forge: bool = False) -> Iterator[Result]:
+def run_many(seeds: Sequence[int], *, workers: int = 2) -> Iterator[Result]:
     """Results in the order of the seeds, as they come."""
-    one = partial(run, forge=forge)
     if workers == 1 or len(seeds) == 1:
-        yield from map(one, seeds)
+        yield from map(run, seeds)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(one, seeds, chunksize=CHUNK)
+        yield from pool.map(run, seeds, chunksize=CHUNK)

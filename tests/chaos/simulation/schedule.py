@@ -53,10 +53,10 @@ class Result:
         )
 
 
-def run(seed: int, weather: Weather | None = None, *, forge: bool = False) -> Result:
+def run(seed: int, weather: Weather | None = None) -> Result:
     """Simulate and check, in the seed's own weather or a given one."""
     began = process_time()
-    simulation, world = simulate(seed, weather, forge=forge)
+    simulation, world = simulate(seed, weather)
     machine = simulation.machine
     violations = list(check(world))
     violations += [Violation("P12", "a part died", what) for what in machine.broken]
@@ -66,12 +66,10 @@ def run(seed: int, weather: Weather | None = None, *, forge: bool = False) -> Re
     return Result(seed, violations, machine.steps, streams, machine.trace, injected, spent, virtual)
 
 
-def simulate(
-    seed: int, weather: Weather | None = None, *, forge: bool = False
-) -> "tuple[Simulation, World]":
+def simulate(seed: int, weather: Weather | None = None) -> "tuple[Simulation, World]":
     """The run and what it left behind."""
     with all_chance_from(seed), quiet_polls(), no_collector():
-        simulation = Simulation(seed, weather, forge=forge)
+        simulation = Simulation(seed, weather)
         try:
             world = simulation.machine.loop.run_until_complete(simulation.run())
         finally:
@@ -82,11 +80,10 @@ def simulate(
 class Simulation:
     """One run."""
 
-    def __init__(self, seed: int, weather: Weather | None, *, forge: bool) -> None:
+    def __init__(self, seed: int, weather: Weather | None) -> None:
         chance = random.Random(f"weather {seed}")  # noqa: S311 - it is the point that it can be foretold
         self.machine = Machine(seed, replace(weather) if weather else swarm(chance))
-        forges = forge or not self.machine.weather.our_code_fails
-        self.poison, self.bad_code = Poison(self.machine, forges), BadCode(self.machine)
+        self.poison, self.bad_code = Poison(self.machine), BadCode(self.machine)
         self.house = House(self.machine, self.poison.spoil, self.bad_code.around)
         self.poison.log = self.house.log
         self.history = History()

@@ -66,14 +66,9 @@ def swarm(chance: random.Random) -> Weather:
 
 @dataclass
 class Poison:
-    """Puts bad records before good ones; remembers where, for the checker.
-
-    Forged numbers and streams that our code blocks do not go together: there the product loses a fact
-    (test_simulation_catches.py, the test that is expected to fail).
-    """
+    """Puts bad records before good ones; remembers where, for the checker."""
 
     machine: Machine
-    forges: bool = True
     places: set[Place] = field(default_factory=set)
     log: Log | None = None
 
@@ -98,7 +93,7 @@ class Poison:
                 self._put(
                     place, key, value, [(n, None if n == "ce_time" else v) for n, v in headers]
                 )
-            case 3 if self.forges:  # another fact under a number that was taken before
+            case 3:  # another fact under a number that was taken before
                 self._put(place, key, value, self._again(headers))
             case _:  # a stream of its own: the first is bad, the second waits behind it
                 self._foreign(place, value, headers)

@@ -68,6 +68,22 @@ async def test_the_same_record_twice_is_a_duplicate_and_another_of_its_number_a_
     assert tuple(row) == ("conflict", 1)
 
 
+async def test_a_forged_fact_does_not_take_the_place_of_one_that_waits_for_its_predecessor(
+    unit: Ledger, topic: Bus
+) -> None:
+    name, good = stream(), str(uuid4())
+    taking = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, taking):
+        held = fact(name, 2, fact_id=good)
+        await topic.send(held, fact(name, 2), held, fact(name, 1))
+        expected = {"applied": 1, "held": 2, "drained": 1, "parked": 1}
+        assert await received(taking.name, 4) == expected
+    assert await noted(unit) == {name: 2}
+    (row,) = await unit.pool.fetch("select reason, fact_id from blocked")
+    assert row["reason"] == "conflict"
+    assert str(row["fact_id"]) != good
+
+
 async def test_facts_behind_a_gap_wait_for_it_and_follow_in_order(unit: Ledger, topic: Bus) -> None:
     name, other = stream(), stream()
     taking = topic.subscription(unit)

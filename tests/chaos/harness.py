@@ -127,7 +127,13 @@ def _children_of(pid: int) -> list[int]:
 
 @asynccontextmanager
 async def chaos_system(keep: Path, say: Callable[[str], None]) -> AsyncIterator[ChaosSystem]:
-    """Started and ready; stopped when the block ends. Logs and history are copied to `keep` only if it raises."""
+    """Started and ready; stopped when the block ends. Logs and history are copied to `keep` only if it raises.
+
+    SIGTERM ends the block as Ctrl-C does.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     root = Path(tempfile.mkdtemp(prefix="datacloud-chaos-"))
     disks = [root / "disks" / name for name in ("postgres", "kafka")]
     mounted = [mount(disk) for disk in disks]

@@ -10,14 +10,20 @@ from collections.abc import Mapping, Sequence
 import uvloop
 
 from shared.operations.stack import ROOT
-from tests.chaos import kill_points, planted
+from tests.chaos import kill_points, planted, replicas, rolling, scenarios
 from tests.chaos.checker import PROMISES
 from tests.chaos.disks import enter_namespace
 from tests.chaos.run import Outcome, run
 from tests.chaos.schedule import KINDS
 
 KEPT = ROOT / "var" / "chaos"
-PROOFS = {"kill-points": kill_points.prove, "bugs": planted.prove}
+PROOFS = {
+    "kill-points": kill_points.prove,
+    "bugs": planted.prove,
+    "replicas": replicas.prove,
+    "rolling": rolling.prove,
+    "scenarios": scenarios.prove,
+}
 
 
 def main() -> None:

@@ -334,7 +334,8 @@ async def _forever(
             failures += 1
             continue
         if not more:
-            try:
-                await asyncio.wait_for(wakeup.wait(), POLL_SECONDS)
+            try:  # wait_for of Python 3.11 forgets a cancellation that comes with the wakeup
+                async with asyncio.timeout(POLL_SECONDS):
+                    await wakeup.wait()
             except TimeoutError:
                 continue

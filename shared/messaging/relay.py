@@ -125,8 +125,9 @@ class Relay:
                 self._wakeup.clear()
                 if await self._say(connection, producer):
                     continue
-                try:
-                    await asyncio.wait_for(self._wakeup.wait(), POLL_SECONDS)
+                try:  # wait_for of Python 3.11 forgets a cancellation that comes with the wakeup
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wakeup.wait()
                 except TimeoutError:
                     continue
         finally:

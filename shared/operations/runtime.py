@@ -205,7 +205,9 @@ async def _supervise(running: Running, stop: asyncio.Event) -> int:
     server.should_exit = True
     for task in (stopping, *background):
         task.cancel()
-    await asyncio.wait({http, *background}, timeout=STOP_SECONDS)
+    _, late = await asyncio.wait({http, *background}, timeout=STOP_SECONDS)
+    for task in late:
+        log.warning("part_left_behind", part=task.get_name())
     http.cancel()
     log.info("service_stopped", service=running.service)
     return 1 if dead else 0

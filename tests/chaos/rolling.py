@@ -19,7 +19,7 @@ import httpx2
 
 from shared.operations.stack import SERVICES
 from tests.chaos.checker import check
-from tests.chaos.drivers.client import ANSWER_SECONDS_MAX, Client, front_door
+from tests.chaos.drivers.client import ANSWER_SECONDS_MAX, Client
 from tests.chaos.drivers.complaints import Complainants
 from tests.chaos.drivers.requests import Agencies
 from tests.chaos.harness import ChaosSystem, chaos_system
@@ -35,7 +35,7 @@ LOOKED_AT = {
 }  # fmt: skip
 """What anybody may ask each service for, all the time; a 404 is an answer as well."""
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS, IDLE_SECONDS_MAX = 0.1, 2.0
 Say = Callable[[str], None]
 
 
@@ -90,7 +90,7 @@ class Stopped:
 async def prove(keep: Path, say: Say) -> int:
     """How much went wrong."""
     rounds = int(os.environ.get("ROUNDS") or 50)
-    async with chaos_system(keep, say) as system, front_door(system) as door:
+    async with chaos_system(keep, say) as system, _front_door(system) as door:
         clients, working = await _work(system, door)
         try:
             stops = [await _restart(system, SERVICES[n % 5], n, say) for n in range(rounds)]
@@ -113,6 +113,14 @@ async def prove(keep: Path, say: Say) -> int:
             raise NotProved(message)
     say(f"{rounds} restarts, 0 findings")
     return 0
+
+
+def _front_door(system: ChaosSystem) -> httpx2.AsyncClient:
+    """Connections are given up before the front door does (5 s), as no client can tell its end from an error."""
+    limits = httpx2.Limits(max_connections=40, keepalive_expiry=IDLE_SECONDS_MAX)
+    return httpx2.AsyncClient(
+        base_url=system.front_door, timeout=ANSWER_SECONDS_MAX, limits=limits, trust_env=False
+    )
 
 
 async def _work(
@@ -185,4 +193,8 @@ def _figures(system: ChaosSystem, clients: Sequence[Demanding]) -> Iterator[str]
     kinds = Counter(entry.kind for entry in system.history.entries)
     yield f"\n{'answer':<24}times"
     yield from (f"{name:<24}{times}" for name, times in sorted(answers.items()))
+    for service in SERVICES:
+        log = system.places.log(service).read_text(encoding="utf-8", errors="replace")
+        for part, times in Counter(re.findall(r'"part_left_behind","part":"(\w+)"', log)).items():
+            yield f"{service}: {part} was left behind {times} times when it stopped"
     yield f"changes: {', '.join(f'{kind} {kinds[kind]}' for kind in ('ok', 'fail', 'unknown'))}"

@@ -52,7 +52,7 @@ def test_a_bug_applies_to_the_product_as_it_is(bug: Bug) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("bug", ALL, ids=lambda bug: bug.name)
 def test_a_bug_is_caught_on_the_layer_that_shows_it(bug: Bug) -> None:
-    assert catch(bug).by
+    assert catch(bug).in_time
 
 
 @pytest.mark.slow

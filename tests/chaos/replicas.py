@@ -28,7 +28,7 @@ from tests.support.bus import bus
 from tests.support.ledger import DEFINITION, Ledger, count, ledger
 from tests.support.servers import Databases, embedded_databases, embedded_kafka
 
-FACTS_PER_SECOND, PACE_EACH = 200.0, 130.0
+FACTS_PER_SECOND, PACE_EACH = 200.0, 170.0
 SESSION_SECONDS = float(_SESSION["idle_session_timeout"].removesuffix("s"))
 FROZEN_SECONDS, AWAKE_SECONDS, BETWEEN_FREEZES_SECONDS = SESSION_SECONDS + 6, 6.0, 12.0
 FIRST_FACTS_SECONDS_MAX, DRAIN_SECONDS_MAX = 60.0, 60.0
@@ -100,7 +100,7 @@ async def _strike(replicas: Replicas, watch: Watch, chance: Chance) -> None:
     while time.monotonic() - began < chance.minutes * 60 or replicas.spared is not None:
         victims = [n for n in range(REPLICAS) if n != replicas.spared]
         replicas.kill(dice.choice(victims), watch.leader)
-        await asyncio.sleep(dice.uniform(0.8, 3.5))
+        await asyncio.sleep(dice.uniform(1.0, 4.5))
         if freezing.done():
             freezing.result()
     freezing.cancel()

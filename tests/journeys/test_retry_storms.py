@@ -115,6 +115,7 @@ async def test_a_minute_without_postgres_is_waited_out_calmly_by_all_five(rig: C
 async def test_cut_off_from_kafka_a_service_is_ready_and_degraded(
     rig: ChaosSystem, trouble: Trouble
 ) -> None:
+    await until_ready(rig, "review", status="ok")
     pid = rig.pid("review")
     async with rig.troubled(("review", "kafka"), trouble):
         await until_ready(rig, "review", status="degraded", kafka="kafka_away")

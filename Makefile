@@ -7,6 +7,9 @@
 #   make test ARGS="-k deadline"  options for pytest
 #   make chaos SEED=7 MINUTES=4   faults of this seed for four minutes, then the checker; SEEDS=10: of ten seeds
 #   make chaos PROOF=kill-points  the process dies at every named point, in every service that passes it
+#   make chaos PROOF=rolling      services stop under load, ROUNDS=50 times; nobody sees more than 503 with Retry-After
+#   make chaos PROOF=replicas     three relays of one service killed and frozen for MINUTES=5
+#   make chaos PROOF=scenarios    what shows each scenario, run; SCENARIOS="S24 S26" runs those alone
 #   make clean test PYTHON=python3.12   with another Python
 
 PYTHON ?= python3

@@ -2,7 +2,8 @@
 
 A patch says in its first lines which promise it breaks, the lowest layer that shows it, and the command: test ids for
 pytest, or a module with its arguments. To add a bug: one more patch, nothing else. It counts as caught when a test's
-assertion fails, or when the simulation finds a promise broken that the patch names; nothing else counts.
+assertion fails, or when the simulation finds a promise broken that the patch names; nothing else counts. Without the
+bug the same tests and seeds pass: `make test` runs them all.
 """
 
 import asyncio

@@ -31,6 +31,7 @@ STALLED_SECONDS = 25.0
 """Longer than a dead member holds up its group (10 s); with a restart, all is read again within a minute."""
 WATCH_SECONDS = 5.0
 ANSWER_SECONDS_MAX = 5.0
+COMMIT_SECONDS_MAX = 10.0
 BACKOFF_SECONDS_MAX = 10.0
 
 log = structlog.get_logger(__name__)
@@ -192,7 +193,8 @@ class Consumer:
             return
         try:
             reached("before_offset_commit")
-            await asyncio.wait_for(consumer.commit(following), 10)
+            async with asyncio.timeout(COMMIT_SECONDS_MAX):
+                await consumer.commit(following)
             reached("after_offset_commit")
         except (KafkaError, TimeoutError, OSError) as error:
             log.info("offset_commit_passed_over", error=type(error).__name__)

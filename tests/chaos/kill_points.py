@@ -98,7 +98,7 @@ class Handful:
 
 async def prove(keep: Path, say: Say) -> int:
     """How many cases failed."""
-    failed = 0
+    began, failed, every = time.monotonic(), 0, tuple(cases())
     async with chaos_system(keep, say) as system, front_door(system) as door:
         clients = [
             Client(f"office-{n}", system, door, random.Random(n))  # noqa: S311 - to be repeated
@@ -107,11 +107,13 @@ async def prove(keep: Path, say: Say) -> int:
         agencies = await clients[0].look("/api/agencies", {})
         offices = [Agencies(each, agencies[n::3]) for n, each in enumerate(clients[:3])]
         handful = Handful(offices, Complainants(clients[3]))
-        say(f"{'point':<22}{'service':<14}{'died after':>10}{'caught up':>11}  violations")
-        for case in cases():
+        say(f"{'point':<24}{'service':<14}{'died after':>10}{'caught up':>11}  violations")
+        for case in every:
             line, broken = await _prove(system, handful, case)
             failed += bool(broken)
             say("\n".join([line, *(f"    {each}" for each in broken)]))
+        minutes = (time.monotonic() - began) / 60
+        say(f"{len(every)} cases of {len(POINTS)} points, {failed} failed, {minutes:.0f} minutes")
         if failed:
             message = f"{failed} cases failed"
             raise NotProved(message)
@@ -141,7 +143,7 @@ async def _prove(system: ChaosSystem, handful: Handful, case: Case) -> tuple[str
     broken += map(str, violations)
     seconds = "-" if died is None else f"{died:.1f} s"
     caught_up = "never" if recovery.caught_up_after is None else f"{recovery.caught_up_after:.1f} s"
-    line = f"{case.told:<22}{case.service:<14}{seconds:>10}{caught_up:>11}  {len(violations)}"
+    line = f"{case.told:<24}{case.service:<14}{seconds:>10}{caught_up:>11}  {len(violations)}"
     return line, broken
 
 

@@ -175,13 +175,20 @@ async def everything_there_is(system: System) -> dict[str, object]:
     return found | {"facts": sorted(facts), "mails": mails, "accounts": accounts}
 
 
+async def readers(admin: AIOKafkaAdminClient) -> list[str]:
+    """The groups that read; a relay's own notes down what it has said."""
+    names = [name for name, *_ in await admin.list_consumer_groups()]
+    return [name for name in names if not name.endswith(".relay")]
+
+
 async def groups_of(system: System) -> dict[str, list[TopicPartition]]:
     """Every consumer group and the partitions it has read from."""
     admin = AIOKafkaAdminClient(bootstrap_servers=system.endpoints["kafka"])
     await admin.start()
     try:
-        names = [name for name, *_ in await admin.list_consumer_groups()]
-        return {name: [*await admin.list_consumer_group_offsets(name)] for name in names}
+        return {
+            name: [*await admin.list_consumer_group_offsets(name)] for name in await readers(admin)
+        }
     finally:
         await admin.close()
 
@@ -200,7 +207,7 @@ async def _lag(system: System) -> int:
     await reader.start()
     try:
         lag = 0
-        for name, *_ in await admin.list_consumer_groups():
+        for name in await readers(admin):
             offsets = await admin.list_consumer_group_offsets(name)
             ends = await reader.end_offsets(list(offsets))
             lag += sum(ends[place] - offsets[place].offset for place in offsets)

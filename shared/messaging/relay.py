@@ -57,6 +57,7 @@ insert into offsets (subscription, topic, partition, next)
 select 'relay', * from unnest($2::text[], $3::integer[], $4::bigint[])
 on conflict (subscription, topic, partition) do update set next = excluded.next
 """
+_SAID_BEFORE = "select topic, partition, next from offsets where subscription = 'relay'"
 
 
 @dataclass(slots=True)
@@ -119,6 +120,8 @@ class Relay:
                 await asyncio.sleep(POLL_SECONDS)
             await producer.start()
             self.kafka_away = False
+            for row in await connection.fetch(_SAID_BEFORE):
+                said_to.acknowledged(*row)
             keeping = asyncio.create_task(said_to.run())
             log.info("relay_leads", service=self._service)
             while True:

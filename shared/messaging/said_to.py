@@ -7,6 +7,7 @@ the metadata is what follows the last record the broker acknowledged to us.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 KEEP_SECONDS = 1.0
+SECONDS_BETWEEN_ALL = 15
 ANSWER_SECONDS_MAX = 5.0
 LAST_WORD_SECONDS_MAX = 3.0
 STOP_SECONDS_MAX = 2.0
@@ -41,9 +43,11 @@ class SaidTo:
         self._changed = True
 
     async def run(self) -> None:
-        """Until cancelled: every second, what changed."""
-        while True:
+        """Until cancelled: every second what changed, and now and then all of it, in case somebody reset the group."""
+        for second in count(1):
             await asyncio.sleep(KEEP_SECONDS)
+            if second % SECONDS_BETWEEN_ALL == 0:
+                self._changed = bool(self._following)
             await self._try_to_keep(ANSWER_SECONDS_MAX)
 
     async def _try_to_keep(self, seconds: float) -> None:

@@ -229,7 +229,8 @@ async def test_when_our_code_fails_on_everything_nothing_is_parked_and_it_waits_
 ) -> None:
     monkeypatch.setattr(taking_module, "STREAMS_FAILING_MAX", 5)
     streams = [stream() for _ in range(8)]
-    await topic.send(*(fact(each, 1, "BROKEN") for each in streams))
+    broken = [replace(fact(each, 1, "BROKEN"), partition=0) for each in streams]
+    await topic.send(*broken)  # to one partition: they come as one batch
     taking = topic.subscription(unit)
     with structlog.testing.capture_logs() as told:
         async with consuming(unit, topic.bootstrap, taking):

@@ -131,9 +131,7 @@ async def chaos_system(keep: Path, say: Callable[[str], None]) -> AsyncIterator[
 
     SIGTERM ends the block as Ctrl-C does.
     """
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    _end_on_sigterm()
     root = Path(tempfile.mkdtemp(prefix="datacloud-chaos-"))
     disks = [root / "disks" / name for name in ("postgres", "kafka")]
     mounted = [mount(disk) for disk in disks]
@@ -166,6 +164,18 @@ async def chaos_system(keep: Path, say: Callable[[str], None]) -> AsyncIterator[
             if was:
                 unmount(disk)
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _end_on_sigterm() -> None:
+    """Once: what is being cleared away is not interrupted again."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
 
 
 def save(system: ChaosSystem, keep: Path) -> None:

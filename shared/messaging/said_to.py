@@ -34,6 +34,7 @@ class SaidTo:
     def __init__(self, bootstrap: str, service: str) -> None:
         self._bootstrap, self._service = bootstrap, service
         self._consumer: AIOKafkaConsumer | None = None
+        self._starting: asyncio.Future[None] | None = None
         self._following: dict[TopicPartition, int] = {}
         self._changed = False
 
@@ -71,18 +72,32 @@ class SaidTo:
         )
 
     async def _start(self) -> AIOKafkaConsumer:
-        consumer = self._consumer = AIOKafkaConsumer(
+        consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             client_id=f"{self._service}.relay",
             group_id=group_of(self._service),
             enable_auto_commit=False,
         )
-        await consumer.start()
+        # Cancelled half-way, a start would leave its connection behind.
+        self._starting = asyncio.ensure_future(self._begin(consumer))
+        self._starting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await asyncio.shield(self._starting)
         return consumer
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            await consumer.start()
+        except BaseException:
+            with suppress(KafkaError, OSError):
+                await consumer.stop()
+            raise
+        self._consumer = consumer
 
     async def stop(self) -> None:
         """Keep what is not kept yet, and end; within five seconds, whatever Kafka does."""
         await self._try_to_keep(LAST_WORD_SECONDS_MAX)
+        if self._starting is not None:
+            await asyncio.wait({self._starting}, timeout=STOP_SECONDS_MAX)
         if self._consumer is not None:
             with suppress(KafkaError, TimeoutError, OSError):
                 async with asyncio.timeout(STOP_SECONDS_MAX):

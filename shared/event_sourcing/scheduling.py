@@ -8,23 +8,25 @@ lease cannot write. One stream's work of a kind runs one at a time, in the order
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Generic, TypeVar
-from uuid import UUID, uuid4
+from contextlib import suppress
+from typing import Generic, TypeVar
+from uuid import uuid4
 
 import asyncpg
 import orjson
 import structlog
 
 from shared.event_sourcing.database import Pool, is_contention, is_world_away
+from shared.event_sourcing.due import GIVE_BACK_SECONDS_MAX, Due, give_back
 from shared.event_sourcing.outcomes import GiveUp, Refused, TryLater
 from shared.event_sourcing.store import load
 from shared.event_sourcing.transaction import Batch
-from shared.event_sourcing.unit_of_work import Context, UnitOfWork, Work
+from shared.event_sourcing.unit_of_work import UnitOfWork, Work
 from shared.operations import metrics
 from shared.operations.backoff import backoff
 from shared.operations.kill_points import reached
+
+__all__ = ["Deadlines", "Due", "Effects", "claim", "complete"]
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -41,30 +43,6 @@ NOT_RECORDED_SECONDS = 3600.0
 BACKOFF_SECONDS_MAX = 60.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Work whose time has come, leased to this worker."""
-
-    stream_id: str
-    name: str
-    kind: str
-    due_at: datetime
-    payload: dict[str, Any]
-    attempts: int
-    token: UUID
-    metadata: dict[str, Any]
-    claimed_at: datetime
-
-    def context(self, actor: str) -> Context:
-        """What follows from this work was caused by the event that scheduled it, and belongs to its correlation."""
-        return Context(
-            actor,
-            UUID(self.metadata["correlation_id"]),
-            UUID(self.metadata["causation_id"]),
-            self.metadata.get("traceparent"),
-        )
 
 
 _CLAIM = """
@@ -105,6 +83,7 @@ where stream_id = $1 and name = $2 and lease_token = $3
 async def claim(pool: Pool, kind: str, limit: int, lease_seconds: float) -> list[Due]:
     """Lease what is due, earliest first; nobody else gets it until the lease ends or the entry is set again."""
     token = uuid4()
+    reached("before_claim")
     rows = await pool.fetch(_CLAIM, kind, limit, token, lease_seconds)
     if rows:
         reached("after_claim")
@@ -116,6 +95,20 @@ async def claim(pool: Pool, kind: str, limit: int, lease_seconds: float) -> list
         for row in rows
     ]  # fmt: skip
     return sorted(claimed, key=lambda due: (due.due_at, due.stream_id, due.name))
+
+
+async def _claim_unless_stopped(
+    pool: Pool, kind: str, limit: int, lease_seconds: float
+) -> list[Due]:
+    """As `claim`; who is asked to stop in that moment keeps nothing leased."""
+    claiming = asyncio.ensure_future(claim(pool, kind, limit, lease_seconds))
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        with suppress(Exception):  # what was not claimed need not be given back
+            async with asyncio.timeout(GIVE_BACK_SECONDS_MAX):
+                await give_back(pool, await claiming)
+        raise
 
 
 async def complete(
@@ -141,9 +134,11 @@ async def complete(
                     await _decide(
                         batch, due, work, unit.definition.service, at_due_instant=at_due_instant
                     )
+                reached("before_append_of_due_work")
                 changes = await batch.write()
-                reached("before_commit")
-            reached("after_commit")
+                reached("after_append_of_due_work")
+                reached("before_commit_of_due_work")
+            reached("after_commit_of_due_work")
         except Exception as error:
             if not is_contention(error):
                 raise
@@ -183,11 +178,15 @@ class Deadlines(Generic[C, S, E]):
 
     async def round(self) -> bool:
         """Fire up to 500; True if there may be more."""
-        claimed = await claim(
+        claimed = await _claim_unless_stopped(
             self._unit.pool, self._kind, DEADLINES_PER_ROUND, DEADLINE_LEASE_SECONDS
         )
-        if claimed:
-            await self._fire(claimed)
+        try:
+            if claimed:
+                await self._fire(claimed)
+        except asyncio.CancelledError:
+            await give_back(self._unit.pool, claimed)
+            raise
         return len(claimed) > 0
 
     async def _fire(self, claimed: Sequence[Due]) -> None:
@@ -230,7 +229,7 @@ class Effects(Generic[C, S, E]):
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Until cancelled; what runs then may end within three seconds, or comes again after its lease."""
+        """Until cancelled; what runs then may end within three seconds, or is given back and may be done at once."""
         try:
             await _forever(self._unit, self._kind, self.round)
         finally:
@@ -244,7 +243,9 @@ class Effects(Generic[C, S, E]):
         """Start what is due and fits; True if something was started."""
         free = self._at_once - len(self._running)
         claimed = (
-            await claim(self._unit.pool, self._kind, free, EFFECT_LEASE_SECONDS) if free else []
+            await _claim_unless_stopped(self._unit.pool, self._kind, free, EFFECT_LEASE_SECONDS)
+            if free
+            else []
         )
         for due in claimed:
             task = asyncio.create_task(self._do(due))
@@ -257,7 +258,7 @@ class Effects(Generic[C, S, E]):
         self._unit.wakeups.of(self._kind).set()
 
     async def _do(self, due: Due) -> None:
-        """Whatever fails, the effect, which looks before it acts, comes again: after a pause, or after its lease."""
+        """Whatever fails, the effect, which looks before it acts, comes again: at once, after a pause or its lease."""
         try:
             try:
                 await self._try(due)
@@ -271,6 +272,9 @@ class Effects(Generic[C, S, E]):
             if not is_world_away(error):
                 raise
             log.warning("effect_waits_for_database", name=due.name)
+        except asyncio.CancelledError:
+            await give_back(self._unit.pool, [due])
+            raise
 
     async def _try(self, due: Due) -> None:
         unit = self._unit
@@ -314,7 +318,9 @@ def _pause(attempts: int) -> float:
 
 
 async def _postpone(unit: UnitOfWork[C, S, E], how: str, due: Due, seconds: float) -> None:
+    reached("before_postponement")
     await unit.pool.execute(how, due.stream_id, due.name, due.token, seconds)
+    reached("after_postponement")
 
 
 async def _forever(

@@ -24,6 +24,7 @@ _KNOWN = (
     ("update numbers set last = last - 1", "give number back", store.give_number_back),
     ("with claimed as", "claim", scheduling.claim),
     ("delete from scheduled", "done", scheduling.done),
+    ("as left_off(stream_id, name)", "give back", scheduling.give_back),
     ("lease_token = null, lease_until = null\nwhere", "again", scheduling.again),
     ("lease_until = datacloud_now() + $4", "not now", scheduling.not_now),
     ("pg_advisory_xact_lock", "partition lock", messaging.lock_partitions),

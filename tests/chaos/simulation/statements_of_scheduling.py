@@ -1,4 +1,4 @@
-"""What the statements of shared/event_sourcing/scheduling.py do: claim, done, again, not now.
+"""What the statements of shared/event_sourcing/scheduling.py and due.py do: claim, done, again, not now, give back.
 
 Conditions are looked for in the text itself, so that a text without its lease check has none here either.
 """
@@ -80,6 +80,19 @@ async def not_now(session: Session, transaction: Transaction, query: str, args: 
         until = session.machine.now() + timedelta(seconds=seconds)
         kept = {"attempts": row["attempts"] + 1, "lease_token": None, "lease_until": until}
         session.database.put(transaction, "scheduled", key, {**row, **kept})
+    return []
+
+
+async def give_back(
+    session: Session, transaction: Transaction, query: str, args: Args
+) -> list[Row]:
+    """Due as before; nobody's, if it is still held under the token."""
+    streams, names, token = args
+    for key in zip(streams, names, strict=True):
+        row = await _mine(session, transaction, key, token if "lease_token = $3" in query else None)
+        if row is not None:
+            free = {"lease_token": None, "lease_until": None}
+            session.database.put(transaction, "scheduled", key, {**row, **free})
     return []
 
 

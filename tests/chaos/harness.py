@@ -24,6 +24,7 @@ from shared.event_sourcing.database import PlainConnection
 from shared.operations.stack import ROOT
 from tests.chaos.disks import mount, unmount
 from tests.chaos.history import History
+from tests.chaos.interruptions import Interruptions
 from tests.chaos.proxied_stack import ChaosStack, Route, start_proxies
 from tests.chaos.proxy import Proxy
 from tests.chaos.trouble import Trouble
@@ -33,7 +34,7 @@ STOP_SECONDS_MAX = 10.0
 
 @dataclass
 class ChaosSystem:
-    """What faults and drivers work with. `interruptions` counts what may cost a second copy of a mail.
+    """What faults and drivers work with.
 
     `jumps`: when the databases' clock began and ended to be moved, and by how much it is shifted since.
     """
@@ -46,7 +47,7 @@ class ChaosSystem:
     small_disks: bool
     jumps: list[tuple[datetime, datetime, timedelta]] = field(default_factory=list)
     clock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    interruptions: int = 0
+    interruptions: Interruptions = field(default_factory=Interruptions)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     frozen: set[int] = field(default_factory=set)
     replicas: list[subprocess.Popen[bytes]] = field(default_factory=list)

@@ -126,10 +126,12 @@ class NotProved(Exception):  # noqa: N818 - the end of a proof
 
 async def _prove(system: ChaosSystem, handful: Handful, case: Case) -> tuple[str, list[str]]:
     began, broken = time.monotonic(), list[str]()
-    armed = await _restarted(system, case)
+    with system.interruptions.lasting(case.service):
+        armed = await _restarted(system, case)
     died = None
     for _ in range(ROUNDS_MAX):
-        await handful.run()
+        with system.interruptions.lasting(case.service):
+            await handful.run()
         if system.pid(case.service) != armed:
             died = time.monotonic() - began
             break
@@ -151,7 +153,6 @@ async def _restarted(system: ChaosSystem, case: Case) -> int:
     """Its process that knows the point; asked to stop, it leaves its groups, and nobody waits for it."""
     await system.until_up(case.service)
     before = system.pid(case.service)
-    system.interruptions += 2
     system.stack.kill_at[case.service] = case.told
     system.signal(case.service, signal.SIGTERM)
     async with asyncio.timeout(RESTART_SECONDS_MAX):

@@ -24,6 +24,7 @@ from tests.chaos.simulation.house import COPIES
 from tests.chaos.world import (
     Account,
     BlockedRow,
+    Interruption,
     Mail,
     Place,
     Reader,
@@ -61,7 +62,10 @@ async def read_world(system: ChaosSystem, recovery: Recovery) -> World:
         history=system.history.entries,
         recovery=recovery,
         poison=poison,
-        interruptions=system.interruptions,
+        interruptions=[
+            Interruption(_shown(system, each.began), _shown(system, each.ended, latest=True))
+            for each in system.interruptions.found
+        ],
     )
 
 
@@ -118,11 +122,16 @@ async def _service(system: ChaosSystem, name: str, connection: PlainConnection) 
 
 def on_their_clock(system: ChaosSystem, instant: datetime) -> datetime | None:
     """What the databases' clock showed then; None for an instant at which it was being moved."""
+    if any(began <= instant <= ended for began, ended, _ in system.jumps):
+        return None
+    return _shown(system, instant)
+
+
+def _shown(system: ChaosSystem, instant: datetime, *, latest: bool = False) -> datetime:
+    """As far as anybody knows: of an instant at which the clock was being moved, the earliest or the latest."""
     shift = timedelta(0)
     for began, ended, by in system.jumps:
-        if began <= instant <= ended:
-            return None
-        shift = by if instant > ended else shift
+        shift = by if instant > (began if latest else ended) else shift
     return instant + shift
 
 
@@ -154,7 +163,7 @@ def _mails(system: ChaosSystem) -> list[Mail]:
     for path in sorted(system.places.mailbox.glob("*.eml")):
         mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
         taken_at = datetime.fromtimestamp(int(path.name.split("-")[0]) / 1e9, UTC)
-        shown = on_their_clock(system, taken_at) or taken_at
+        shown = _shown(system, taken_at)
         message_id = str(mail["Message-ID"]).strip().strip("<>")
         found.append(Mail(message_id, str(mail["Subject"]), str(mail["X-Rcpt-To"]), shown))
     return found

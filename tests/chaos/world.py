@@ -95,6 +95,13 @@ class Mail(NamedTuple):
     accepted_at: datetime
 
 
+class Interruption(NamedTuple):
+    """From when to when something lasted that may cost a second copy of a mail."""
+
+    began: datetime
+    ended: datetime
+
+
 class Account(NamedTuple):
     """A user of the cloud platform. `created`: how often it was made."""
 
@@ -139,7 +146,7 @@ class Recovery:
 class World:
     """A whole run. `poison` are the places of records that the run itself put on topics to do harm.
 
-    `interruptions` counts what may cost a second copy of a mail: kills, freezes and lost answers.
+    `interruptions` are what may cost a second copy of a mail: of who sends it, of who takes it, of who remembers it.
     """
 
     services: Mapping[str, ServiceState]
@@ -151,4 +158,4 @@ class World:
     history: Sequence[Entry]
     recovery: Recovery
     poison: frozenset[Place] = frozenset()
-    interruptions: int = 0
+    interruptions: Sequence[Interruption] = ()

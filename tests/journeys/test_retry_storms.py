@@ -96,6 +96,7 @@ async def test_a_minute_without_postgres_is_waited_out_calmly_by_all_five(rig: C
     pids = {name: rig.pid(name) for name in SERVICES}
     troubles = {name: Trouble(refuse=True) for name in SERVICES}
     async with AsyncExitStack() as stack:
+        stack.enter_context(rig.interruptions.lasting(("notifier", "postgres")))
         for name, trouble in troubles.items():
             await stack.enter_async_context(rig.troubled((name, "postgres"), trouble))
         await watched(rig, troubles)
@@ -107,7 +108,6 @@ async def test_a_minute_without_postgres_is_waited_out_calmly_by_all_five(rig: C
         assert await connection.fetchval(BLOCKED) == 0, name
         await connection.close()
     recovery = await until_quiet(rig, lambda: False)
-    rig.interruptions += 1
     assert check(await read_world(rig, recovery)) == []
 
 

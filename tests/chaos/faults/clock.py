@@ -32,10 +32,10 @@ class Jump:
             before = system.jumps[-1][2] if system.jumps else timedelta(0)
             shift, began = before + timedelta(days=self.days), datetime.now(UTC)
             system.jumps.append((began, datetime.max.replace(tzinfo=UTC), shift))
-            for service in SERVICES:
-                await _shift(system, service, shift)
+            with system.interruptions.lasting("postgres"):
+                for service in SERVICES:
+                    await _shift(system, service, shift)
             system.jumps[-1] = (began, datetime.now(UTC), shift)
-        system.interruptions += 1
         return 1
 
 

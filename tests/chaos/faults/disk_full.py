@@ -28,8 +28,8 @@ class DiskFull:
     async def strike(self, system: ChaosSystem) -> int:
         if not system.small_disks:
             return 0
-        system.interruptions += 1
-        with filled(system.places.root / "disks" / self.server):
+        disk = system.places.root / "disks" / self.server
+        with system.interruptions.lasting(self.server), filled(disk):
             await asyncio.sleep(self.seconds)
         return 1
 

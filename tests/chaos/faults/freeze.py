@@ -22,12 +22,12 @@ class Freeze:
 
     async def strike(self, system: ChaosSystem) -> int:
         """With its children; whoever was killed meanwhile stays dead."""
-        system.interruptions += 1
-        pids = system.freeze(self.name)
-        try:
-            await asyncio.sleep(self.seconds)
-        finally:
-            system.thaw(pids)
+        with system.interruptions.lasting(self.name):
+            pids = system.freeze(self.name)
+            try:
+                await asyncio.sleep(self.seconds)
+            finally:
+                system.thaw(pids)
         return 1 if pids else 0
 
 

@@ -28,15 +28,15 @@ class Kill:
 
     async def strike(self, system: ChaosSystem) -> int:
         """Over as soon as they are dead: to come back is their own affair."""
-        system.interruptions += 1
-        killed = {name: system.pid(name) for name in self.names}
-        hits = sum(system.signal(name, signal.SIGKILL) for name in self.names)
-        if self.again_after is not None:
-            async with asyncio.timeout(UP_SECONDS_MAX):
-                while system.pid(self.names[0]) == killed[self.names[0]]:  # noqa: ASYNC110 - a supervisor tells nobody
-                    await asyncio.sleep(0.05)
-            await asyncio.sleep(self.again_after)
-            hits += system.signal(self.names[0], signal.SIGKILL)
+        with system.interruptions.lasting(*self.names):
+            killed = {name: system.pid(name) for name in self.names}
+            hits = sum(system.signal(name, signal.SIGKILL) for name in self.names)
+            if self.again_after is not None:
+                async with asyncio.timeout(UP_SECONDS_MAX):
+                    while system.pid(self.names[0]) == killed[self.names[0]]:  # noqa: ASYNC110 - a supervisor tells nobody
+                        await asyncio.sleep(0.05)
+                await asyncio.sleep(self.again_after)
+                hits += system.signal(self.names[0], signal.SIGKILL)
         return hits
 
 

@@ -5,8 +5,9 @@ import random
 import signal
 from dataclasses import dataclass
 
+from deploy.local.children import stop
 from tests.chaos.fault import Make
-from tests.chaos.harness import ChaosSystem
+from tests.chaos.harness import STOP_SECONDS_MAX, ChaosSystem
 
 CONSUMING = ("intake", "review", "provisioning", "notifier")
 
@@ -27,12 +28,13 @@ class Rebalance:
 
     async def strike(self, system: ChaosSystem) -> int:
         """It starts in about three seconds; its leaving is a rebalance as well."""
-        system.interruptions += 1
         async with system.replica(self.service) as process:
             await asyncio.sleep(self.seconds)
             lived = process.poll() is None
-            if self.killed and lived:
-                process.send_signal(signal.SIGKILL)
+            with system.interruptions.lasting(self.service):
+                if self.killed and lived:
+                    process.send_signal(signal.SIGKILL)
+                await asyncio.to_thread(stop, process, signal.SIGTERM, STOP_SECONDS_MAX)
         return 1 if lived else 0
 
 

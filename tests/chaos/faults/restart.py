@@ -25,13 +25,13 @@ class Restart:
 
     async def strike(self, system: ChaosSystem) -> int:
         """Over when it has stopped; to come back is its own affair."""
-        system.interruptions += 1
         pid = system.pid(self.name)
-        if not system.signal(self.name, self.how):
-            return 0
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            while system.pid(self.name) == pid:  # noqa: ASYNC110 - a supervisor tells nobody
-                await asyncio.sleep(0.1)
+        with system.interruptions.lasting(self.name):
+            if not system.signal(self.name, self.how):
+                return 0
+            async with asyncio.timeout(STOP_SECONDS_MAX):
+                while system.pid(self.name) == pid:  # noqa: ASYNC110 - a supervisor tells nobody
+                    await asyncio.sleep(0.1)
         return 1
 
 

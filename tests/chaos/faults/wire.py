@@ -30,8 +30,8 @@ class Wire:
 
     async def strike(self, system: ChaosSystem) -> int:
         """On all routes at once."""
-        system.interruptions += 1
         async with AsyncExitStack() as stack:
+            stack.enter_context(system.interruptions.lasting(*self.routes))
             for route in self.routes:
                 await stack.enter_async_context(system.troubled(route, self.trouble))
             await asyncio.sleep(self.seconds)

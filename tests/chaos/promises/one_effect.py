@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 from services.provisioning.effects.port import agency_of, space_of
 from tests.chaos.evidence import Evidence, Happening, Violation
@@ -20,6 +21,8 @@ ACCOUNT_ENDS = {
 }
 ON_ITS_WAY = timedelta(seconds=60)
 """An effect takes 25 seconds at most: a mail later than this was begun after the request had ended."""
+AFTERMATH = timedelta(seconds=30)
+"""As long as a lease: who was killed or cut off starts again, and finds its broken connections, within that."""
 
 
 def check(evidence: Evidence) -> Iterator[Violation]:
@@ -143,8 +146,7 @@ def _mails(evidence: Evidence) -> Iterator[Violation]:
     for notification_id, same in copies.items():
         if notification_id not in requested:
             yield Violation("P8", "a mail of no notification", same[0].message_id)
-        if len(same) > 1 + evidence.world.interruptions:
-            yield Violation("P8", f"{len(same)} copies, nothing interrupted", same[0].message_id)
+        yield from _copies(evidence, sorted(same, key=lambda mail: mail.accepted_at))
         if len({(mail.subject, mail.recipient) for mail in same}) > 1:
             yield Violation("P8", "one Message-ID, two mails", same[0].message_id)
     sent = Counter(e.body["notification_id"] for e in evidence.all("notifier", "NotificationSent"))
@@ -153,6 +155,17 @@ def _mails(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("P8", "recorded as sent twice", notification_id)
         if notification_id not in copies:
             yield Violation("P8", "recorded as sent, but no mail came", notification_id)
+
+
+def _copies(evidence: Evidence, same: Sequence[Mail]) -> Iterator[Violation]:
+    """Between any copy and the next something was interrupted, or had just been."""
+    for copy, following in pairwise(same):
+        if not any(
+            each.began <= following.accepted_at and copy.accepted_at <= each.ended + AFTERMATH
+            for each in evidence.world.interruptions
+        ):
+            what = f"{len(same)} copies, between {copy.accepted_at:%H:%M:%S.%f} and the next nothing was interrupted"
+            yield Violation("P8", what, copy.message_id)
 
 
 def _confirmations(evidence: Evidence) -> Iterator[Violation]:

@@ -127,6 +127,7 @@ class Session:
             self.terminate()
         if self._closed or self.machine.inject("connection cut", self.machine.weather.cut):
             self.terminate()
+            self.machine.interrupts(self.process.service)
             raise asyncpg.ConnectionDoesNotExistError("connection was closed")
         self._used_at = self.machine.loop.time()
 
@@ -138,6 +139,7 @@ class Session:
             raise
         if self.machine.inject("answer lost", self.machine.weather.cut):
             self.terminate()
+            self.machine.interrupts(self.process.service)
             raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle")
 
 

@@ -6,13 +6,14 @@ Every call to the outside (database, Kafka, mail, platform) passes `step` before
 import asyncio
 import random
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.operations.stack import SERVICES
 from tests.chaos.simulation.loop import VirtualLoop
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -81,6 +82,7 @@ class Machine:
         self.steps = 0
         self.trace = 0
         self.injected: Counter[str] = Counter()
+        self.interruptions: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
         self.deaths: asyncio.Queue[Process] = asyncio.Queue()
         self.broken: list[str] = []
         self.loop.set_task_factory(self._task)  # type: ignore[arg-type]  # typeshed knows one Python's form of it
@@ -101,6 +103,18 @@ class Machine:
         self.injected[fault] += 1
         return True
 
+    def interrupts(self, service: str, seconds: float = 0.0) -> None:
+        """From now on for so long it is kept from noting what it did; whoever is, does it again."""
+        now = self.now()
+        self.interruptions[service].append((now, now + timedelta(seconds=seconds)))
+
+    def move_clock(self, by: timedelta) -> None:
+        """Ahead, for everybody at once: leases end by it."""
+        before = self.now()
+        self.shift += by
+        for service in SERVICES:
+            self.interruptions[service].append((before, self.now()))
+
     async def pause(self, seconds: float) -> None:
         """Virtual seconds."""
         waiting = self.loop.create_future()
@@ -117,12 +131,16 @@ class Machine:
         await self.pause(self.chance.random() * most)
         aimed_at, _, freeze = self.weather.aim
         if freeze and aimed_at in name and self.inject("freeze", freeze):
-            process.frozen_until = self.loop.time() + self.chance.uniform(6, 45)
+            self._freeze(process, self.chance.uniform(6, 45))
         elif self.inject("freeze", self.weather.freeze):
-            process.frozen_until = self.loop.time() + self.chance.uniform(1, 45)
+            self._freeze(process, self.chance.uniform(1, 45))
         while process.frozen_until > self.loop.time():
             await self.pause(process.frozen_until - self.loop.time() + self.chance.random() * 0.01)
         self.point(process, name)
+
+    def _freeze(self, process: Process, seconds: float) -> None:
+        process.frozen_until = self.loop.time() + seconds
+        self.interrupts(process.service, seconds)
 
     def point(self, process: Process, name: str) -> None:
         """A place where the process may die, whatever it has just done."""
@@ -138,6 +156,7 @@ class Machine:
     def kill(self, process: Process) -> None:
         """As the kernel would: no last words."""
         process.alive = False
+        self.interrupts(process.service)
         for task in list(process.tasks):
             task.cancel()
         self.deaths.put_nowait(process)

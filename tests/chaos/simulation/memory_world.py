@@ -7,6 +7,7 @@ from tests.chaos.simulation.database import Database, Row
 from tests.chaos.simulation.house import COPIES, SUBSCRIPTIONS, House
 from tests.chaos.world import (
     BlockedRow,
+    Interruption,
     Reader,
     Recovery,
     ScheduledRow,
@@ -18,10 +19,7 @@ from tests.chaos.world import (
 )
 from tests.chaos.world import Place as PlaceOnTopic
 
-INTERRUPTING = (
-    "kill", "freeze", "database restarts", "connection cut", "answer lost",
-    "mail answer lost", "mail hangs", "jumps of the clock",
-)  # fmt: skip
+SENDER = "notifier"
 
 
 def world_of(
@@ -37,7 +35,6 @@ def world_of(
         for name, (service, read, _) in SUBSCRIPTIONS.items()
     }
     readers |= {name: Reader(service, tuple(read)) for name, (service, read) in COPIES.items()}
-    injected = house.machine.injected
     return World(
         services={name: _service(house, each) for name, each in house.databases.items()},
         records=[
@@ -52,7 +49,7 @@ def world_of(
         history=history,
         recovery=recovery,
         poison=poison,
-        interruptions=sum(injected[name] for name in INTERRUPTING),
+        interruptions=[Interruption(*each) for each in house.machine.interruptions[SENDER]],
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class MailServer:
             self.taken.append(Mail(name, subject, ", ".join(recipients), accepted_at))
             machine.point(process, "after mail")
             if machine.inject("mail answer lost", trouble):
+                machine.interrupts(process.service)
                 return TemporaryFailure("timed_out")
             return Sent(accepted_at)
         finally:

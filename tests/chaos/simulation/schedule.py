@@ -153,9 +153,9 @@ class Simulation:
             ]
             if due and machine.chance.random() < 0.5:
                 wanted = min(due) - timedelta(seconds=machine.chance.uniform(0, 0.05))
-                machine.shift += max(wanted - machine.now(), timedelta())
+                machine.move_clock(max(wanted - machine.now(), timedelta()))
             else:
-                machine.shift += timedelta(hours=machine.chance.uniform(0, 20))
+                machine.move_clock(timedelta(hours=machine.chance.uniform(0, 20)))
             self.house.wake()
 
     async def _servers_go_down(self) -> None:
@@ -165,7 +165,9 @@ class Simulation:
             await machine.pause(machine.chance.uniform(1, 8))
             if machine.inject("database restarts", machine.weather.database_restarts):
                 name = machine.chance.choice(list(self.house.databases))
-                self.house.databases[name].restart(machine.chance.uniform(0, 6))
+                seconds = machine.chance.uniform(0, 6)
+                self.house.databases[name].restart(seconds)
+                machine.interrupts(name, seconds)
             if machine.inject("kafka away", machine.weather.kafka_away):
                 self.house.log.away_until = machine.loop.time() + machine.chance.uniform(0, 8)
 
@@ -184,7 +186,7 @@ class Simulation:
             if due is None:
                 return machine.loop.time() - self._calm_since
             if due > machine.now():
-                machine.shift += due - machine.now()
+                machine.move_clock(due - machine.now())
                 self.house.wake()
         return None
 

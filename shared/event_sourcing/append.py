@@ -14,7 +14,6 @@ import orjson
 
 from shared.event_sourcing.database import Connection
 from shared.event_sourcing.store import Changes, DueRow, EventRow, Pointer, Upsert
-from shared.operations.kill_points import reached
 
 SINGLE_ROWS_MAX = 12
 SHAPES_KEPT_MAX = 512
@@ -60,9 +59,7 @@ async def save(connection: Connection, changes: Changes) -> None:
     """
     if changes:
         text, args = build(changes)
-        reached("before_append")
         await connection.execute(text, *args)
-        reached("after_append")
 
 
 def build(changes: Changes) -> tuple[str, list[Any]]:

@@ -36,6 +36,7 @@ from shared.event_sourcing.store import (
     Published,
     Reserve,
 )
+from shared.operations.kill_points import reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,15 @@ async def recover(
     while True:
         try:
             async with pool.acquire() as connection, connection.transaction():
-                return await _recover(connection, definition, found)
+                outcome = await _recover(connection, definition, found)
+                reached("before_commit_of_recovered")
+            reached("after_commit_of_recovered")
         except asyncpg.PostgresError as error:
             if not is_contention(error):
                 raise
             await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - jitter
+        else:
+            return outcome
 
 
 async def _recover(
@@ -129,7 +134,9 @@ async def _recover(
         changes.outbox += stream.pointers
     # Locks in the order of every transaction: numbers, reserved, events.
     names_held = await _take_effect(connection, definition, lost)
+    reached("before_append_of_recovered")
     await save(connection, changes)
+    reached("after_append_of_recovered")
     gone = [(stream.stream_id, version) for stream in streams.values() for version in stream.said]
     if gone:
         await connection.execute(_UNPOINT, *map(list, zip(*gone, strict=True)))

@@ -164,9 +164,9 @@ class UnitOfWork(Generic[C, S, E]):
             if not connection.is_closed():
                 await transaction.rollback()
             raise
-        reached("before_commit")
+        reached("before_commit_of_command")
         await (transaction.commit() if changes else transaction.rollback())
-        reached("after_commit")
+        reached("after_commit_of_command")
         return handled, changes
 
     async def _attempt(
@@ -186,7 +186,9 @@ class UnitOfWork(Generic[C, S, E]):
             advance.changes.add_rows(work.rows)
             advance.changes.outbox += work.pointers
         try:
+            reached("before_append_of_command")
             await save(connection, advance.changes)
+            reached("after_append_of_command")
         except asyncpg.PostgresError as error:
             if taken_constraint(error) == "reserved_pkey":
                 raise _NameTaken(given.at, stream.version) from error

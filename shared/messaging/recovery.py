@@ -27,6 +27,7 @@ from shared.messaging.reading import RecordReader, Unreadable
 from shared.messaging.said_to import kept
 from shared.messaging.topic_ids import topic_ids
 from shared.operations.backoff import backoff
+from shared.operations.kill_points import reached
 
 READER = "relay"
 """Under this name the relay stores how far the broker has acknowledged what it said."""
@@ -212,7 +213,9 @@ class Recovery:
     async def _note_read(self, place: TopicPartition, offset: int) -> None:
         """One row at a time: the relay of another replica may be writing several."""
         async with self._unit.pool.acquire() as connection:
+            reached("before_noting_recovered")
             await store_offsets(connection, READER, [(place.topic, place.partition, offset)])
+            reached("after_noting_recovered")
 
     async def _some(self, reader: RecordReader) -> dict[TopicPartition, list[ConsumerRecord]]:
         try:

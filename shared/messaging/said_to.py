@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from shared.operations.kill_points import reached
+
 KEEP_SECONDS = 1.0
 SECONDS_BETWEEN_ALL = 15
 ANSWER_SECONDS_MAX = 5.0
@@ -67,9 +69,11 @@ class SaidTo:
         if consumer.assignment() != self._following.keys():
             consumer.assign(list(self._following))
         ends = await consumer.end_offsets(list(self._following))
+        reached("before_own_offset_commit")
         await consumer.commit(
             {place: (ends[place], str(following)) for place, following in self._following.items()}
         )
+        reached("after_own_offset_commit")
 
     async def _start(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(

@@ -111,8 +111,8 @@ class Subscription(Generic[C, S, E]):
                         taking.take(record)
                     taking.check_our_code()
                     await self._write(connection, taking, () if mode.replay else records)
-                    reached("before_commit")
-                reached("after_commit")
+                    reached("before_commit_of_batch")
+                reached("after_commit_of_batch")
             except asyncpg.PostgresError as error:
                 if not is_contention(error):
                     raise
@@ -156,7 +156,10 @@ class Subscription(Generic[C, S, E]):
         ]
         parked = await blocked.insert(connection, self.name, [*new, *changed, *taking.loose])
         await blocked.mirror(connection, self.name, parked)
-        await taking.batch.write()
+        if taking.batch.changes:
+            reached("before_append_of_batch")
+            await taking.batch.write()
+            reached("after_append_of_batch")
         if taking.moved:
             moved = {stream: taking.marks[stream] for stream in taking.moved}
             await move_marks(connection, self.name, moved)
@@ -170,6 +173,8 @@ class Subscription(Generic[C, S, E]):
             async with self.unit.pool.acquire() as connection, connection.transaction():
                 await blocked.mark_parked(connection, record)
                 await blocked.mirror(connection, self.name, [(record.stored_id, record.place[0])])
+                reached("before_commit_of_parked")
+            reached("after_commit_of_parked")
             return
         record.unreadable = True  # so that nothing tries it again in this transaction
         record.fact = None

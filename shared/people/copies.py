@@ -91,8 +91,8 @@ class Copies:
                     await blocked.insert(connection, self.name, loose)
                     await _write(connection, latest)
                     await store_offsets(connection, self.name, places)
-                    reached("before_commit")
-                reached("after_commit")
+                    reached("before_commit_of_copies")
+                reached("after_commit_of_copies")
             except asyncpg.PostgresError as error:
                 if not is_contention(error):
                     raise

@@ -24,6 +24,7 @@ from tests.chaos.drivers.complaints import Complainants
 from tests.chaos.drivers.requests import Agencies
 from tests.chaos.harness import ChaosSystem, chaos_system
 from tests.chaos.kill_points import NotProved
+from tests.chaos.processes import last_code, runs
 from tests.chaos.real_world import read_world
 from tests.chaos.recovery import until_quiet
 
@@ -149,33 +150,18 @@ async def _restart(system: ChaosSystem, service: str, number: int, say: Say) -> 
     pid, began = system.pid(service), time.monotonic()
     assert system.signal(service, signal.SIGTERM)
     async with asyncio.timeout(GONE_SECONDS_MAX):
-        while _runs(pid):  # noqa: ASYNC110 - a process tells nobody
+        while runs(pid):  # noqa: ASYNC110 - a process tells nobody
             await asyncio.sleep(0.01)
         stopped = time.monotonic()
         while system.pid(service) == pid:  # noqa: ASYNC110 - a supervisor tells nobody
             await asyncio.sleep(0.05)
         await system.until_up(service)
-    stop = Stopped(service, stopped - began, _code(system, service), time.monotonic() - stopped)
+    stop = Stopped(
+        service, stopped - began, last_code(system.said, service), time.monotonic() - stopped
+    )
     line = f"stopped in {stop.seconds:>5.2f} s, up again in {stop.away_seconds:>5.2f} s"
     say(f"{number + 1:>3} {service:<14}{line}")
     return stop
-
-
-def _runs(pid: int) -> bool:
-    """A zombie does not: it waits for the supervisor to look."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def _code(system: ChaosSystem, service: str) -> int | None:
-    """As the supervisor told it last."""
-    for line in reversed(system.said):
-        if found := re.search(rf" {service} ended \(code (-?\d+)\)", line):
-            return int(found[1])
-    return None
 
 
 def _table(stops: Sequence[Stopped]) -> Iterator[str]:

@@ -11,13 +11,24 @@ ROUTE = [("notifier", "smtp")]
 END_OF_MAIL = b"\r\n.\r\n"
 
 
-def says(chance: random.Random, *, kind: str, line: bytes) -> Wire:
+TRY_LATER = b"451 4.3.0 Try again later\r\n"
+
+
+def saying(line: bytes) -> Trouble:
     """To every recipient."""
 
     def answer(message: bytes) -> bytes | None:
         return line if message[:8].upper() == b"RCPT TO:" else None
 
-    return Wire(kind, ROUTE, chance.uniform(2, 6), Trouble(answer=answer))
+    return Trouble(answer=answer)
+
+
+def busy() -> Trouble:
+    return saying(TRY_LATER)
+
+
+def says(chance: random.Random, *, kind: str, line: bytes) -> Wire:
+    return Wire(kind, ROUTE, chance.uniform(2, 6), saying(line))
 
 
 def hangs(chance: random.Random) -> Wire:
@@ -35,7 +46,7 @@ def away(chance: random.Random) -> Wire:
 
 
 KINDS: dict[str, Make] = {
-    "SMTP 4xx": partial(says, kind="SMTP 4xx", line=b"451 4.3.0 Try again later\r\n"),
+    "SMTP 4xx": partial(says, kind="SMTP 4xx", line=TRY_LATER),
     "SMTP 5xx": partial(says, kind="SMTP 5xx", line=b"550 5.1.1 No such mailbox\r\n"),
     "SMTP hangs": hangs,
     "SMTP closes after DATA": closes_after_data,

@@ -13,7 +13,10 @@ REQUEST = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) ")
 CREATED = b"POST "
 
 
-def says(chance: random.Random, *, kind: str, status: str, body: bytes = b"") -> Wire:
+UNAVAILABLE = "503 Service Unavailable"
+
+
+def saying(status: str, body: bytes = b"") -> Trouble:
     """To every call, whatever it asks."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     whole = head.encode() + b"Connection: close\r\n\r\n" + body
@@ -21,7 +24,15 @@ def says(chance: random.Random, *, kind: str, status: str, body: bytes = b"") ->
     def answer(message: bytes) -> bytes | None:
         return whole if REQUEST.match(message) else b""
 
-    return Wire(kind, ROUTE, chance.uniform(2, 7), Trouble(answer=answer))
+    return Trouble(answer=answer)
+
+
+def busy() -> Trouble:
+    return saying(UNAVAILABLE)
+
+
+def says(chance: random.Random, *, kind: str, status: str, body: bytes = b"") -> Wire:
+    return Wire(kind, ROUTE, chance.uniform(2, 7), saying(status, body))
 
 
 def acts_in_silence(chance: random.Random) -> Wire:
@@ -41,7 +52,7 @@ def hangs(chance: random.Random) -> Wire:
 
 
 KINDS: dict[str, Make] = {
-    "platform 503": partial(says, kind="platform 503", status="503 Service Unavailable"),
+    "platform 503": partial(says, kind="platform 503", status=UNAVAILABLE),
     "platform 429": partial(
         says, kind="platform 429", status="429 Too Many Requests\r\nRetry-After: 2"
     ),

@@ -5,9 +5,9 @@ It works on the service's database, beside the running service, under the same l
 
 import getpass
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from shared.contracts.topics import GROUPS
 from shared.event_sourcing.outcomes import Refused
 from shared.messaging import unblocking
 from shared.messaging.cli import AsJson, Endpoints
-from shared.messaging.unblocking import AnySubscription, Released
+from shared.messaging.unblocking import AnySubscription
 from shared.operations.command_line import CannotDo, fitting
 from shared.operations.stack import Stack, find_stack
 from shared.working_time.days import LOCAL
@@ -25,25 +25,47 @@ blocked = typer.Typer(
     help="Catatan yang menunggu pendahulunya atau menunggu seseorang.", no_args_is_help=True
 )
 
-T = TypeVar("T")
+ID_MAX = 2**63 - 1
+
+
+def _not_blank(why: str) -> str:
+    if not why.strip():
+        message = "alasan (--reason) tidak boleh kosong: ia disimpan bersama nama Anda"
+        raise CannotDo(message)
+    return why.strip()
+
+
 ServiceName = Annotated[str, typer.Argument(help="Layanan yang menyimpan catatan itu.")]
-Ids = Annotated[list[int], typer.Argument(help="Nomor catatan menurut `blocked list`.")]
-Why = Annotated[str, typer.Option("--reason", help="Alasan; disimpan bersama nama Anda.")]
+Ids = Annotated[
+    list[int], typer.Argument(help="Nomor catatan menurut `blocked list`.", min=1, max=ID_MAX)
+]
+Why = Annotated[
+    str,
+    typer.Option("--reason", help="Alasan; disimpan bersama nama Anda.", callback=_not_blank),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Hanya katakan apa yang akan terjadi.")]
+
+Done = dict[str, Any]
+"""What became of one record or stream: its `id` or `stream`, the `outcome`, and what else there is to say."""
+Act = Callable[[AnySubscription], Awaitable[Done]]
 
 _REFUSALS = {
     "not_waiting": "catatan itu tidak (lagi) menunggu",
     "not_of_a_stream": "catatan itu tidak termasuk aliran mana pun: hanya dapat dibuang (discard)",
+    "not_heard": "langganan {subscription} tidak lagi dijalankan: hanya dapat dibuang (discard)",
     "behind_another": "catatan lain dari aliran itu lebih dahulu (nomor {next})",
     "nothing_held": "tidak ada catatan aliran itu yang menunggu",
     "nothing_missing": "tidak ada nomor yang hilang: catatan berikutnya sudah ada, lepaskan atau buanglah",
 }
 _WORDS = {
     "taken_in": "diterima, {successors} penerus ikut",
-    "gone_before": "sudah tidak menunggu",
-    "held": "menunggu pendahulunya",
-    "parked": "tetap tertahan: {reason}",
+    "would_be_tried": "akan dicoba lagi; bila diterima, {successors} penerus menyusul",
+    "discarded": "dibuang, {successors} penerus ikut berjalan",
+    "would_be_discarded": "akan dibuang, {successors} penerus menyusul",
+    "skipped": "nomor yang hilang dilepaskan, {successors} penerus ikut berjalan",
+    "would_be_skipped": "nomor yang hilang akan dilepaskan, {successors} penerus menyusul",
 }
+_WORDS_OF_THE_UNDONE = {"held": "menunggu pendahulunya", "parked": "tetap tertahan: {reason}"}
 _LIST = """
 select id, subscription, topic, partition, "offset", stream, sequence, coalesce(reason, 'held') as reason, detail, since
 from blocked order by subscription, topic, stream, sequence
@@ -75,15 +97,15 @@ def show(
 ) -> None:
     """Isi catatan: alasan, tajuk, nilai. Contoh: datacloud blocked show review 12."""
     rows = fetch(find_stack(endpoints), known_service(service), _SHOW, ids)
-    if not rows:
-        raise CannotDo(_REFUSALS["not_waiting"])
     for row in rows:
         row["headers"] = json.loads(row["headers"])
-    if as_json:
+    if as_json and rows:
         typer.echo(json.dumps(rows, default=_text))
-        return
-    for row in rows:
+    for row in () if as_json else rows:
         typer.echo("\n".join(f"{name}: {_text(value)}" for name, value in row.items()) + "\n")
+    if unknown := sorted(set(ids) - {row["id"] for row in rows}):
+        message = f"{', '.join(map(str, unknown))}: {_REFUSALS['not_waiting']}"
+        raise CannotDo(message)
 
 
 @blocked.command()
@@ -96,26 +118,23 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """Coba catatan itu lagi; penerusnya menyusul berurutan. Contoh: datacloud blocked release review 12 13."""
-    stack, name = find_stack(endpoints), known_service(service)
-    if dry_run:
-        _say_what_would(stack, name, ids, "dilepaskan", as_json=as_json)
-        return
-    done = [
-        _acting(stack, name, row_id, partial(unblocking.release, row_id=row_id)) for row_id in ids
+
+    async def act(subscription: AnySubscription, *, row_id: int) -> Done:
+        done = await unblocking.release(subscription, row_id, dry_run=dry_run)
+        if done.outcome == "gone_before":
+            raise Refused("not_waiting")
+        return {"outcome": done.outcome, "reason": done.reason, "successors": done.successors}
+
+    asked: list[tuple[Done, Act]] = [
+        ({"id": each}, partial(act, row_id=each)) for each in dict.fromkeys(ids)
     ]
-    if as_json:
-        typer.echo(json.dumps([_as_dict(each) for each in done]))
-    else:
-        for each in done:
-            typer.echo(f"{each.row_id}: {_WORDS[each.outcome].format(**_as_dict(each))}")
-    if any(each.outcome in ("held", "parked") for each in done):
-        raise typer.Exit(1)
+    _do(find_stack(endpoints), known_service(service), asked, as_json=as_json)
 
 
 @blocked.command()
 def discard(  # noqa: PLR0913 - a command's options are its parameters
     service: ServiceName,
-    row_id: Annotated[int, typer.Argument(metavar="ID", help="Nomor catatan.")],
+    ids: Ids,
     why: Why,
     endpoints: Endpoints = None,
     *,
@@ -126,14 +145,16 @@ def discard(  # noqa: PLR0913 - a command's options are its parameters
 
     Contoh: datacloud blocked discard review 12 --reason "uji coba".
     """
-    stack, name = find_stack(endpoints), known_service(service)
-    if dry_run:
-        _say_what_would(stack, name, [row_id], "dibuang", as_json=as_json)
-        return
     by = getpass.getuser()
-    discarding = partial(unblocking.discard, row_id=row_id, by=by, why=why)
-    followed = _acting(stack, name, row_id, discarding)
-    _say_done({"id": row_id, "outcome": "discarded", "successors": followed}, as_json=as_json)
+
+    async def act(subscription: AnySubscription, *, row_id: int) -> Done:
+        followed = await unblocking.discard(subscription, row_id, by=by, why=why, dry_run=dry_run)
+        return {"outcome": "would_be_discarded" if dry_run else "discarded", "successors": followed}
+
+    asked: list[tuple[Done, Act]] = [
+        ({"id": each}, partial(act, row_id=each)) for each in dict.fromkeys(ids)
+    ]
+    _do(find_stack(endpoints), known_service(service), asked, as_json=as_json)
 
 
 @blocked.command()
@@ -144,6 +165,7 @@ def skip(  # noqa: PLR0913 - likewise
     why: Why,
     endpoints: Endpoints = None,
     *,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Lepaskan nomor yang tidak pernah datang, agar penerusnya berjalan.
@@ -153,46 +175,43 @@ def skip(  # noqa: PLR0913 - likewise
     if group not in GROUPS:
         message = f"kelompok {group!r} tidak dikenal; pilih {', '.join(GROUPS)}"
         raise CannotDo(message)
-    stack, name, by = find_stack(endpoints), group.partition(".")[0], getpass.getuser()
-    skipping = partial(unblocking.skip, topic=topic, stream=stream, by=by, why=why)
-    followed = _told(partial(act_on_hearing, stack, name, skipping))
-    _say_done({"stream": stream, "outcome": "skipped", "successors": followed}, as_json=as_json)
+    by = getpass.getuser()
+
+    async def act(subscription: AnySubscription) -> Done:
+        followed = await unblocking.skip(
+            subscription, topic, stream, by=by, why=why, dry_run=dry_run
+        )
+        return {"outcome": "would_be_skipped" if dry_run else "skipped", "successors": followed}
+
+    service = group.partition(".")[0]
+    _do(find_stack(endpoints), service, [({"stream": stream}, act)], as_json=as_json)
 
 
-def _acting(
-    stack: Stack, service: str, row_id: int, act: Callable[[AnySubscription], Awaitable[T]]
-) -> T:
-    """On the subscription that the record waits for; a record that waits no more is said so."""
-    if not fetch(stack, service, _SHOW, [row_id]):
-        raise CannotDo(_REFUSALS["not_waiting"])
-    return _told(partial(act_on_hearing, stack, service, act))
-
-
-def _told(act: Callable[[], T]) -> T:
+def _do(stack: Stack, service: str, asked: Sequence[tuple[Done, Act]], *, as_json: bool) -> None:
+    """One after the other; each result is told, also when a later one cannot be had. Exit code 1 if not all done."""
+    results: list[Done] = []
     try:
-        return act()
+        for what, act in asked:
+            result = what | _outcome(stack, service, act)
+            results.append(result)
+            if not as_json:
+                (name,) = what.values()
+                typer.echo(fitting(f"{name}: {result['message']}"))
+    finally:
+        if as_json and results:
+            typer.echo(json.dumps(results))
+    if any(result["outcome"] not in _WORDS for result in results):
+        raise typer.Exit(1)
+
+
+def _outcome(stack: Stack, service: str, act: Act) -> Done:
+    try:
+        done = act_on_hearing(stack, service, act)
     except Refused as refused:
-        raise CannotDo(_REFUSALS[refused.code].format(**refused.details)) from None
-
-
-def _say_what_would(
-    stack: Stack, service: str, ids: list[int], done: str, *, as_json: bool
-) -> None:
-    rows = fetch(stack, service, _SHOW, ids)
-    if not rows:
-        raise CannotDo(_REFUSALS["not_waiting"])
-    if as_json:
-        typer.echo(json.dumps([row["id"] for row in rows]))
-        return
-    for row in rows:
-        typer.echo(fitting(f"akan {done}: {_line(row | {'reason': row['reason'] or 'held'})}"))
-
-
-def _say_done(done: dict[str, object], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(done))
-    else:
-        typer.echo(f"selesai: {done['successors']} penerus ikut berjalan")
+        sentence = _REFUSALS[refused.code].format(**refused.details)
+        return {"outcome": refused.code, "message": sentence}
+    words = _WORDS | _WORDS_OF_THE_UNDONE
+    return done | {"message": words[done["outcome"]].format(**done)}
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -200,15 +219,6 @@ def _line(row: dict[str, Any]) -> str:
     what = f"{row['stream'] or '-'} #{row['sequence'] or '-'} {row['reason']}"
     since = row["since"].astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S")
     return f"{row['id']} {row['subscription']} {place} {what} sejak {since}"
-
-
-def _as_dict(released: Released) -> dict[str, object]:
-    return {
-        "row_id": released.row_id,
-        "outcome": released.outcome,
-        "reason": released.reason,
-        "successors": released.successors,
-    }
 
 
 def _text(value: object) -> str:

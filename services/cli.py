@@ -5,6 +5,7 @@ import json
 import sys
 from typing import Annotated
 
+import structlog
 import typer
 
 from services.blocked_cli import blocked
@@ -89,7 +90,11 @@ def trace(
 
 
 def main() -> None:
-    """Entry point: what an operator did wrong, or what is away, is one line and an exit code."""
+    """Entry point: what an operator did wrong, or what is away, is one line and an exit code.
+
+    What the services' code logs meanwhile goes to stderr: stdout is the answer, and JSON if so asked.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
     except (StackUnknown, CannotDo) as error:

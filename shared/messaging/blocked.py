@@ -97,11 +97,11 @@ def _read_value(received: Received, opened: Envelope, value: bytes) -> None:
         received.reason, received.detail = "malformed_value", str(malformed)
 
 
-_COLUMNS = (
+COLUMNS = (
     'topic, partition, "offset", stream, sequence, fact_id, reason, detail, key, value, headers'
 )
 _INSERT = f"""
-insert into blocked (subscription, {_COLUMNS})
+insert into blocked (subscription, {COLUMNS})
 select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[], $7::uuid[], $8::text[],
     $9::text[], $10::bytea[], $11::bytea[], $12::bytea[])
 on conflict (subscription, topic, partition, "offset") do update set reason = excluded.reason, detail = excluded.detail
@@ -130,7 +130,7 @@ async def of_streams(
     """What these (topic, stream) pairs have waiting, in order."""
     topics, names = [topic for topic, _ in streams], [stream for _, stream in streams]
     return [
-        _from_row(row) for row in await connection.fetch(_OF_STREAMS, subscription, topics, names)
+        from_row(row) for row in await connection.fetch(_OF_STREAMS, subscription, topics, names)
     ]
 
 
@@ -182,14 +182,6 @@ async def mark_parked(connection: Connection, record: Received) -> None:
     )  # fmt: skip
 
 
-async def find(connection: Connection, subscription: str, row_id: int) -> Received | None:
-    """A waiting record by its number; None if it waits no more."""
-    row = await connection.fetchrow(
-        "select * from blocked where subscription = $1 and id = $2", subscription, row_id
-    )
-    return _from_row(row) if row else None
-
-
 async def heads(connection: Connection, subscription: str) -> list[Received]:
     """Held records whose predecessor is in by now: what a crash may have left undrained."""
     rows = await connection.fetch(
@@ -198,13 +190,13 @@ async def heads(connection: Connection, subscription: str) -> list[Received]:
         where b.subscription = $1 and b.reason is null and b.sequence = m.sequence + 1""",
         subscription,
     )
-    return [_from_row(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, Received]]:
     """Subscription and record of these rows, as far as they are still there."""
     rows = await connection.fetch("select * from blocked where id = any($1::bigint[])", ids)
-    return {row["id"]: (row["subscription"], _from_row(row)) for row in rows}
+    return {row["id"]: (row["subscription"], from_row(row)) for row in rows}
 
 
 def _row(received: Received) -> tuple[object, ...]:
@@ -221,7 +213,8 @@ def _row(received: Received) -> tuple[object, ...]:
     )
 
 
-def _from_row(row: asyncpg.Record) -> Received:
+def from_row(row: asyncpg.Record) -> Received:
+    """A stored record, read again by today's program."""
     headers = [
         (name, None if value is None else base64.b64decode(value))
         for name, value in orjson.loads(row["headers"])

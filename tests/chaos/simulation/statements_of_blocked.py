@@ -1,4 +1,4 @@
-"""What the statements of shared/messaging/blocked.py do: records that wait, by place and by number."""
+"""What the statements of shared/messaging/{blocked,copied_back}.py do: records that wait, by place and by number."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,6 +38,11 @@ async def stored_places(
         for place in zip(*columns, strict=True)
     ]
     return [row for row in found if row is not None]
+
+
+async def kept_at(session: Session, transaction: Transaction, query: str, args: Args) -> list[Row]:
+    """What waits at these places; nobody discards anything here."""
+    return await stored_places(session, transaction, query, args)
 
 
 async def insert_blocked(
@@ -83,15 +88,6 @@ async def blocked_by_ids(
     del query
     rows = session.database.scan(transaction, "blocked")
     return [row for _, row in rows if row["id"] in args[0]]
-
-
-async def find_blocked(
-    session: Session, transaction: Transaction, query: str, args: Args
-) -> list[Row]:
-    """One, of one subscription."""
-    del query
-    rows = session.database.scan(transaction, "blocked")
-    return [row for _, row in rows if (row["subscription"], row["id"]) == tuple(args)]
 
 
 async def _only_one(session: Session, transaction: Transaction, row: Row) -> None:

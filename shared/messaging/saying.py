@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from shared.event_sourcing.database import Connection
-from shared.messaging import blocked, envelope
+from shared.messaging import blocked, copied_back, envelope
 from shared.messaging.blocked import Received
 from shared.messaging.envelope import Header
 
@@ -85,20 +85,20 @@ def _personal(service: str, row: asyncpg.Record) -> Said:
 def dead_letter(group: str, record: Received) -> Said:
     """As Spring for Apache Kafka's DeadLetterPublishingRecoverer writes it, so that AKHQ and kafka-ui show it.
 
-    The bytes and headers of the record are its own: copied back to its topic by any tool it is tried again.
+    The bytes and headers of the record are its own: copied back to its topic by any tool it is tried again,
+    and where it fails again nothing changes (copied_back.py).
     """
     topic, partition, offset = record.place
     told = f"{record.reason}: {record.detail}" if record.detail else str(record.reason)
     value = record.value
     if value is not None and len(value) > VALUE_BYTES_MIRRORED_MAX:
         told, value = f"{told} (its {len(value)} bytes are in the topic only)", None
-    own = [header for header in record.headers if not header[0].startswith("kafka_dlt-")]
     about: list[Header] = [
-        ("kafka_dlt-original-topic", topic.encode()),
-        ("kafka_dlt-original-partition", partition.to_bytes(4, "big")),
-        ("kafka_dlt-original-offset", offset.to_bytes(8, "big")),
+        (copied_back.TOPIC, topic.encode()),
+        (copied_back.PARTITION, partition.to_bytes(4, "big")),
+        (copied_back.OFFSET, offset.to_bytes(8, "big")),
         ("kafka_dlt-original-consumer-group", group.encode()),
         ("kafka_dlt-exception-fqcn", _EXCEPTION.encode()),
         ("kafka_dlt-exception-message", told.encode("utf-8", "replace")),
     ]
-    return Said(record.key, value, own + about, partition)
+    return Said(record.key, value, [*copied_back.own(record.headers), *about], partition)

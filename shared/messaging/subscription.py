@@ -21,6 +21,7 @@ from shared.event_sourcing.transaction import Batch
 from shared.event_sourcing.unit_of_work import UnitOfWork
 from shared.messaging import blocked
 from shared.messaging.blocked import Received
+from shared.messaging.copied_back import known_copies
 from shared.messaging.marks import load_marks, lock_partitions, move_marks, store_offsets
 from shared.messaging.taking import Mode, OurCodeFails, React, Taking, conflicts, park
 from shared.operations import metrics
@@ -135,11 +136,12 @@ class Subscription(Generic[C, S, E]):
         stored = await blocked.of_streams(connection, self.name, streams) if streams else []
         waiting = {(*each.stream_key, each.sequence or 0): each for each in stored}
         loose = [
-            record.place
+            record
             for record in records
             if record.stream is None or conflicts(record, marks, waiting)
         ]
-        places = await blocked.stored_places(connection, self.name, loose)
+        places = await blocked.stored_places(connection, self.name, [each.place for each in loose])
+        places |= await known_copies(connection, self.name, loose)
         taking = Taking(batch, mode, marks, waiting, places)
         await taking.plan(records, self._react)
         return taking

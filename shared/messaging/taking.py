@@ -18,6 +18,7 @@ from shared.event_sourcing.outcomes import Refused
 from shared.event_sourcing.transaction import Batch
 from shared.event_sourcing.unit_of_work import Advance, Context, Work
 from shared.messaging.blocked import Place, Received
+from shared.messaging.copied_back import is_copy_of, says_less
 from shared.messaging.marks import NO_MARK, Mark, StreamKey
 
 C = TypeVar("C")
@@ -31,6 +32,7 @@ WaitingKey = tuple[str, str, int]
 
 STREAMS_FAILING_MAX = 20
 _TAKEN_IN = ("applied", "ignored", "unknown_type", "refused")
+_WAITS = ("held", "parked")
 
 log = structlog.get_logger(__name__)
 
@@ -108,21 +110,32 @@ class Taking(Generic[C, S, E]):
         if self.mode.replay:
             self.outcomes["drained"] += outcome in _TAKEN_IN
         else:
+            again = new is not record and outcome in _WAITS
             self.outcomes["received"] += 1
-            self.outcomes[outcome] += 1
+            self.outcomes["duplicate" if again else outcome] += 1
 
     def _new(self, record: Received, mark: int) -> Received | None:
-        """What stands under the record's number from now on; None if that changes nothing.
+        """What is to be tried under the record's number; None if that changes nothing.
 
-        A newer record replaces a parked one: a redrive, a corrected fact.
+        Another record replaces a parked one: a corrected fact. Its own dead letter copied back is a wish to try it
+        again, where it stands.
         """
         at = (*record.stream_key, record.sequence or mark)
         stored = self.waiting.get(at)
         if self.mode.replay:
             return stored
         if stored is not None:
-            if stored.place == record.place:
+            copy = is_copy_of(record, [stored])
+            if (
+                stored.place == record.place
+                or says_less(record, stored)
+                or (copy and record.reason)
+            ):
                 return None
+            if copy:
+                stored.reason, stored.detail = None, ""
+                self.reactions[stored.place] = self.reactions.get(record.place, ())
+                return stored
             if stored.stored_id is not None:
                 self.removed.append(stored.stored_id)
         self.waiting[at] = record
@@ -185,7 +198,7 @@ class Taking(Generic[C, S, E]):
 
     def _take_loose(self, record: Received) -> None:
         self.outcomes["received"] += 1
-        if record.place in self.known_places:
+        if record.place in self.known_places or is_copy_of(record, self.loose):
             self.outcomes["duplicate"] += 1
             return
         self.known_places.add(record.place)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
@@ -120,6 +120,19 @@ class Bus:
         finally:
             await reader.stop()
         return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    async def ends(self) -> int:
+        """How many records there are."""
+        reader = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        await reader.start()
+        try:
+            places = [
+                TopicPartition(self.topic, each)
+                for each in await self.producer.partitions_for(self.topic)
+            ]
+            return sum((await reader.end_offsets(places)).values())
+        finally:
+            await reader.stop()
 
     def subscription(self, unit: Ledger, name: str | None = None) -> Taken:
         """A service's taking in of this topic, under a name of its own."""

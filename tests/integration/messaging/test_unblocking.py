@@ -1,7 +1,9 @@
 """What a person does about a record that waits: any Kafka tool or our own commands, once, in order (P3, P4, P5)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,12 +12,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.contracts.topics import dead_letters_of
 from shared.event_sourcing.outcomes import Refused
+from shared.messaging.envelope import Header
 from shared.messaging.relay import Relay
 from shared.messaging.unblocking import Released, discard, release, skip
 from tests.support.bus import Bus, Record, Taken, consuming, counted, fact, received, until
 from tests.support.ledger import Ledger, count, history
 
-REASON = {"by": "operator", "why": "uji coba"}
+REASON: Mapping[str, Any] = {"by": "operator", "why": "uji coba"}
 
 
 def stream() -> str:
@@ -24,6 +27,13 @@ def stream() -> str:
 
 async def blocked_ids(unit: Ledger) -> list[int]:
     return [row["id"] for row in await unit.pool.fetch("select id from blocked order by sequence")]
+
+
+async def until_parked(unit: Ledger, number: int) -> None:
+    waiting = "select count(*) from blocked where reason is not null"
+    async with asyncio.timeout(20):
+        while await unit.pool.fetchval(waiting) != number:  # noqa: ASYNC110 - a database does not call back
+            await asyncio.sleep(0.05)
 
 
 async def parked(unit: Ledger, topic: Bus, name: str, *, successors: int = 2) -> Taken:
@@ -181,6 +191,112 @@ async def test_a_dead_letter_copied_back_is_tried_again_once_however_often_it_is
     outcomes = await received(taking.name, 5)
     assert outcomes == {"parked": 1, "held": 1, "applied": 1, "drained": 1, "duplicate": 2}
     assert len(await history(unit.pool, name)) == 2
+
+
+async def reasons(unit: Ledger) -> list[tuple[str, int]]:
+    rows = await unit.pool.fetch("select reason, octet_length(value) from blocked order by id")
+    return [tuple(row) for row in rows]
+
+
+MALFORMED = b'{"request_id": '
+LARGE = b'{"request_id": "' + b"x" * 600_000
+
+
+@pytest.mark.parametrize("value", [MALFORMED, LARGE], ids=["small", "too large to be mirrored"])
+@pytest.mark.parametrize("loose", [False, True], ids=["of a stream", "loose"])
+async def test_copies_of_a_letter_that_is_still_bad_change_nothing_and_are_not_mirrored_again(
+    unit: Ledger, topic: Bus, mirrored: tuple[Taken, Bus], value: bytes, *, loose: bool
+) -> None:
+    taking, dead = mirrored
+    bad = replace(fact(stream(), 1), value=value)
+    await topic.send(bad.without("ce_sequence") if loose else bad)
+    (letter,) = await dead.read(1)
+    before = await reasons(unit), await blocked_ids(unit)
+    await topic.send(as_sent(letter), as_sent(letter))
+    assert await received(taking.name, 3) == {"parked": 1, "duplicate": 2}
+    assert (await reasons(unit), await blocked_ids(unit)) == before
+    assert before[0][0][1] == len(value)
+    assert await count(unit.pool, "outbox") == 0
+    assert await dead.ends() == 1
+
+
+async def test_a_letter_our_code_still_fails_on_may_be_copied_as_often_as_one_likes(
+    unit: Ledger, topic: Bus, mirrored: tuple[Taken, Bus]
+) -> None:
+    taking, dead = mirrored
+    name = stream()
+    await topic.send(fact(name, 1, "BROKEN"), fact(name, 2), fact(name, 3, "UNSTORABLE"))
+    (letter,) = await dead.read(1)
+    before = await blocked_ids(unit)
+    await topic.send(as_sent(letter), as_sent(letter))
+    assert await received(taking.name, 5) == {"parked": 1, "held": 2, "duplicate": 2}
+    assert await blocked_ids(unit) == before
+    await topic.send(fact(name, 1))
+    assert (await received(taking.name, 6))["applied"] == 1
+    await until_parked(unit, 1)
+    for letter in [each for each in await dead.read(2) if b"UNSTORABLE" in (each.value or b"")]:
+        await topic.send(as_sent(letter), as_sent(letter))
+    assert (await received(taking.name, 8))["duplicate"] == 4
+    assert (await reasons(unit))[0][0] == "error"
+    assert await dead.ends() == 2
+
+
+async def test_a_letter_copied_back_to_a_repaired_program_is_taken_in_where_it_stands(
+    unit: Ledger, topic: Bus, mirrored: tuple[Taken, Bus]
+) -> None:
+    taking, dead = mirrored
+    name = stream()
+    await topic.send(fact(name, 1, "BROKEN"), fact(name, 2))
+    (letter,) = await dead.read(1)
+    react = taking._react  # noqa: SLF001 - the next version of the program
+    taking._react = lambda said, at: react(said.model_copy(update={"agency_code": "BAPPEDA"}), at)  # noqa: SLF001 - likewise
+    await topic.send(as_sent(letter), as_sent(letter))
+    assert await received(taking.name, 4) == {
+        "parked": 1, "held": 1, "applied": 1, "drained": 1, "duplicate": 1,
+    }  # fmt: skip
+    assert await count(unit.pool, "blocked") == 0
+
+
+async def test_a_letter_of_another_group_and_one_that_was_discarded_are_known(
+    unit: Ledger, topic: Bus, mirrored: tuple[Taken, Bus]
+) -> None:
+    taking, dead = mirrored
+    await topic.send(fact(stream(), 1).without("ce_sequence"))
+    (letter,) = await dead.read(1)
+    (row,) = await blocked_ids(unit)
+    await discard(taking, row, **REASON)
+    other = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, other):
+        await topic.send(as_sent(letter))
+        assert await received(taking.name, 2) == {"parked": 1, "duplicate": 1}
+        assert await received(other.name, 2) == {"parked": 1, "duplicate": 1}
+
+
+async def test_what_has_bytes_is_not_given_up_for_a_record_without(
+    unit: Ledger, topic: Bus
+) -> None:
+    bad = replace(fact(stream(), 1), value=MALFORMED)
+    taking = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, taking):
+        await topic.send(bad, replace(bad, value=None))
+        assert await received(taking.name, 2) == {"parked": 1, "duplicate": 1}
+    assert await reasons(unit) == [("malformed_value", len(MALFORMED))]
+
+
+@pytest.mark.parametrize("headers", [
+    [("kafka_dlt-original-topic", b"\0"), ("kafka_dlt-original-partition", b""), ("kafka_dlt-original-offset", b"")],
+    [("kafka_dlt-original-topic", None), ("kafka_dlt-original-partition", b"\xff" * 40)],
+    [("kafka_dlt-original-partition", b"\xff" * 40), ("kafka_dlt-original-offset", b"\xff" * 40)],
+])  # fmt: skip
+async def test_odd_headers_of_a_dead_letter_are_no_reason_to_stop(
+    unit: Ledger, topic: Bus, headers: list[Header]
+) -> None:
+    odd = fact(stream(), 1).without("ce_sequence").but(*headers)
+    topics_own = odd.but(("kafka_dlt-original-topic", topic.topic.encode()))
+    taking = topic.subscription(unit)
+    async with consuming(unit, topic.bootstrap, taking):
+        await topic.send(odd, topics_own, fact(stream(), 1))
+        assert await received(taking.name, 3) == {"parked": 2, "applied": 1}
 
 
 async def test_a_record_that_was_taken_in_before_it_was_mirrored_is_not_mirrored(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tests.chaos.evidence import Evidence, Violation
 from tests.chaos.promises import (
+    bad_records,
     clock,
     in_order,
     kept,
@@ -28,6 +29,7 @@ PROMISES: dict[str, Callable[[Evidence], Iterable[Violation]]] = {
     "P3 once": once.check,
     "P4 in order": in_order.check,
     "P5 nothing vanishes": nothing_vanishes.check,
+    "P5 bad records": bad_records.check,
     "P5 taken in": taken_in.check,
     "P6 same past": same_past.check,
     "P7 the clock": clock.check,

@@ -108,9 +108,8 @@ async def _service(system: ChaosSystem, name: str, connection: PlainConnection) 
             (r["subscription"], r["topic"], r["partition"]): r["next"]
             for r in await rows("offsets")
         },
-        blocked=[
-            BlockedRow(r[0], (r[1], r[2], r[3]), *r[4:]) for r in map(tuple, await rows("blocked", blocked))
-        ],
+        blocked=[_waiting(row) for row in await rows("blocked", blocked)],
+        discarded=[_waiting(row) for row in await rows("discarded", blocked)],
         scheduled=[ScheduledRow(*r) for r in await rows("scheduled", ScheduledRow._fields)],
         reserved={r["name"]: r["stream_id"] for r in await rows("reserved")},
         numbers={(r["series"], r["year"]): r["last"] for r in await rows("numbers")},
@@ -118,6 +117,11 @@ async def _service(system: ChaosSystem, name: str, connection: PlainConnection) 
             table: [dict(row) for row in await rows(table)] for table in definition_of(name).views
         },
     )  # fmt: skip
+
+
+def _waiting(row: Sequence[Any]) -> BlockedRow:
+    subscription, topic, partition, offset, *about = row
+    return BlockedRow(subscription, (topic, partition, offset), *about)
 
 
 def on_their_clock(system: ChaosSystem, instant: datetime) -> datetime | None:

@@ -71,6 +71,7 @@ class ServiceState:
     marks: Mapping[tuple[str, str, str], StoredMark] = field(default_factory=dict)
     offsets: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
     blocked: Sequence[BlockedRow] = ()
+    discarded: Sequence[BlockedRow] = ()
     scheduled: Sequence[ScheduledRow] = ()
     reserved: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[tuple[str, int], int] = field(default_factory=dict)

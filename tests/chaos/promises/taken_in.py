@@ -3,7 +3,8 @@
 Only facts that must leave a trace are here, with the events that excuse one that left none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -40,14 +41,30 @@ def check(evidence: Evidence) -> Iterator[Violation]:
         for stream, events in streams.items()
         for each in events
     }
+    forged = _forged(evidence)
     for fact, content in _facts(evidence):
         for service, excuses in _wanted(fact, content).items():
             stream = _stream(service, content)
-            if (service, stream, fact.fact_id) in traces or not _taken(evidence, service, fact):
+            ids = (fact.fact_id, *forged[fact.stream])
+            if any((service, stream, each) in traces for each in ids) or not _taken(
+                evidence, service, fact
+            ):
                 continue
             if not _excused(evidence, service, stream, content, excuses):
                 what = f"{_type(fact)} was taken in and changed nothing"
                 yield Violation("P5", what, f"{service} {stream} {fact.place}")
+
+
+def _forged(evidence: Evidence) -> Mapping[tuple[str, str], Sequence[str]]:
+    """Ids of what was put on a stream to do harm: what such a fact has caused, the real ones need not cause again."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for record in evidence.world.records:
+        if record.place in evidence.world.poison:
+            stream = record.place[0], (record.key or b"").decode("utf-8", "replace")
+            found[stream].append(
+                (dict(record.headers).get("ce_id") or b"").decode("utf-8", "replace")
+            )
+    return found
 
 
 def _facts(evidence: Evidence) -> Iterator[tuple[FactRecord, Mapping[str, Any]]]:

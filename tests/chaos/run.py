@@ -5,7 +5,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -18,7 +17,9 @@ from tests.chaos.drivers.complaints import Complainants
 from tests.chaos.drivers.readers import Stranger
 from tests.chaos.drivers.requests import Agencies
 from tests.chaos.fault import Fault
+from tests.chaos.faults import disk_full
 from tests.chaos.harness import ChaosSystem, chaos_system
+from tests.chaos.outcomes import Outcome, this_program
 from tests.chaos.real_world import read_world
 from tests.chaos.recovery import until_quiet
 from tests.chaos.schedule import schedule
@@ -30,17 +31,6 @@ LAST_ANSWERS_SECONDS_MAX = 150.0
 WORLD_AWAY = (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 Say = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of a run. `injected`: strikes that did harm, by kind; `missed`: those that found nothing to harm."""
-
-    seed: int
-    violations: Sequence[Violation] = ()
-    injected: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
-    figures: dict[str, object] = field(default_factory=dict)
 
 
 class Broken(Exception):  # noqa: N818 - an outcome on its way out of the system that is to be saved
@@ -74,7 +64,10 @@ async def run(seed: int, minutes: float, keep: Path, say: Say) -> Outcome:
 async def _run(
     system: ChaosSystem, door: httpx2.AsyncClient, seed: int, minutes: float, say: Say
 ) -> Outcome:
-    outcome, stranger = Outcome(seed), Stranger(system.stack.kafka.bootstrap)
+    outcome, stranger = (
+        Outcome(seed, minutes, program=this_program()),
+        Stranger(system.stack.kafka.bootstrap),
+    )
     reading = asyncio.create_task(stranger.run())
     clients, working = await _work(system, door, seed)
     try:
@@ -97,6 +90,7 @@ async def _run(
     outcome.violations = [*check(world), *stranger.check(world.records), *_crashed(ended)]
     outcome.figures |= _figures(world, recovery, clients)
     if not system.small_disks:
+        outcome.impossible = [*disk_full.KINDS]
         outcome.figures["not possible here"] = "disk full: nobody lets us mount small disks"
     if outcome.violations:
         raise Broken(outcome)

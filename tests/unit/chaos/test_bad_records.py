@@ -19,7 +19,7 @@ READERS = {
 LOOSE = (("ce_type", b"nobody knows whose"),)
 
 
-def planted(world: World, **of_the_first: Any) -> tuple[World, Place]:
+def planted(world: World, **of_the_first: Any) -> tuple[World, Place]:  # noqa: ANN401 - any field
     """One more record on the topic of requests, read by all; by default of no stream."""
     model = next(each for each in world.records if each.place[0] == REQUESTS.name)
     offset = 1 + max(each.place[2] for each in world.records if each.place[0] == REQUESTS.name)

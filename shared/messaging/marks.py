@@ -66,6 +66,7 @@ async def note_topics(
     """Note which topics these names mean now; answers those that meant another one before.
 
     What was stored of those is another topic's: their offsets are forgotten, and they are to be read from the start.
+    What waits keeps no place in the new one: another record may stand there.
     """
     rows = await connection.fetch(
         """with now as (select * from unnest($2::text[], $3::uuid[]) as now(topic, topic_id)),
@@ -76,11 +77,36 @@ async def note_topics(
             insert into topic_ids (subscription, topic, topic_id) select $1, topic, topic_id from now
             on conflict (subscription, topic) do update set topic_id = excluded.topic_id
             where topic_ids.topic_id <> excluded.topic_id),
-        gone as (delete from offsets where subscription = $1 and topic in (select topic from made_again))
+        gone as (delete from offsets where subscription = $1 and topic in (select topic from made_again)),
+        aside as (update blocked set "offset" = -id
+            where subscription = $1 and topic in (select topic from made_again) and "offset" >= 0)
         select topic from made_again""",
         subscription, sorted(ids), [ids[topic] for topic in sorted(ids)],
     )  # fmt: skip
     return {row["topic"] for row in rows}
+
+
+async def forget_lost_tails(
+    connection: Connection, subscription: str, ends: Mapping[tuple[str, int], int]
+) -> set[tuple[str, int]]:
+    """Forget how far those partitions were read whose log ends before that: their brokers lost what stood behind.
+
+    Other records will stand at these places. What waits from there keeps none, as when a topic is made again.
+    """
+    rows = await connection.fetch(
+        """with logs as (
+            select * from unnest($2::text[], $3::integer[], $4::bigint[]) as logs(topic, partition, ending)),
+        cut as (
+            delete from offsets using logs where offsets.subscription = $1 and offsets.topic = logs.topic
+            and offsets.partition = logs.partition and offsets.next > logs.ending returning logs.*),
+        aside as (
+            update blocked set "offset" = -id from cut where blocked.subscription = $1
+            and blocked.topic = cut.topic and blocked.partition = cut.partition
+            and blocked."offset" >= cut.ending)
+        select topic, partition from cut""",
+        subscription, *map(list, zip(*((*place, end) for place, end in ends.items()), strict=True)),
+    )  # fmt: skip
+    return {(row["topic"], row["partition"]) for row in rows}
 
 
 async def noted_topics(connection: Connection, subscription: str) -> dict[str, UUID]:

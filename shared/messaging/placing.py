@@ -11,8 +11,8 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.event_sourcing.database import Pool, is_world_away
-from shared.messaging.marks import note_topics
+from shared.event_sourcing.database import Connection, Pool, is_world_away
+from shared.messaging.marks import forget_lost_tails, note_topics
 from shared.messaging.reading import RecordReader
 from shared.messaging.topic_ids import topic_ids
 from shared.operations.backoff import backoff
@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     """On assignment: start at the smaller of the offset stored with our data and the committed one.
+
+    Where the log ends before that, its broker lost a tail: all is read again, and what was taken in is a duplicate.
+    That it has grown past it meanwhile cannot be seen here: the relay of who said it sees that (relay.py).
 
     Nothing is read before that. aiokafka swallows what a listener raises, so it is told to whoever watches.
     """
@@ -68,6 +71,8 @@ class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             known = {name: ids[name] for name in names & ids.keys()}
             for topic in await note_topics(connection, self._subscription, known):
                 log.warning("topic_made_again", subscription=self._subscription, topic=topic)
+            if places:
+                await self._forget_lost_tails(connection, places)
         rows = await self._pool.fetch(
             "select topic, partition, next from offsets where subscription = $1",
             self._subscription,
@@ -82,3 +87,17 @@ class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
                 await consumer.seek_to_beginning(place)
             else:
                 consumer.seek(place, following if committed is None else min(following, committed))
+
+    async def _forget_lost_tails(
+        self, connection: Connection, places: Sequence[TopicPartition]
+    ) -> None:
+        found = await self._consumer().end_offsets(list(places))
+        ends = {(place.topic, place.partition): end for place, end in found.items()}
+        for topic, partition in await forget_lost_tails(connection, self._subscription, ends):
+            log.error(
+                "log_lost_its_tail",
+                subscription=self._subscription,
+                topic=topic,
+                partition=partition,
+                ends_at=ends[topic, partition],
+            )

@@ -40,6 +40,22 @@ class SaidTo:
         self._following: dict[TopicPartition, int] = {}
         self._changed = False
 
+    def stands_at(self, topic: str, partition: int, offset: int) -> None:
+        """Where the broker put what we just said. Before the end of what it acknowledged before: that is lost.
+
+        Nobody else can tell: a reader whose position lies within the log again reads on, and misses what it passed.
+        """
+        following = self._following.get(TopicPartition(topic, partition), 0)
+        if offset < following:
+            log.error(
+                "broker_lost_what_was_said",
+                topic=topic,
+                partition=partition,
+                acknowledged_to=following,
+                stands_at=offset,
+                remedy="datacloud topics republish",
+            )
+
     def acknowledged(self, topic: str, partition: int, following: int) -> None:
         """The broker has what stands before this offset."""
         self._following[TopicPartition(topic, partition)] = following

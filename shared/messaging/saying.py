@@ -96,7 +96,7 @@ def dead_letter(group: str, record: Received) -> Said:
     about: list[Header] = [
         (copied_back.TOPIC, topic.encode()),
         (copied_back.PARTITION, partition.to_bytes(4, "big")),
-        (copied_back.OFFSET, offset.to_bytes(8, "big")),
+        (copied_back.OFFSET, offset.to_bytes(8, "big", signed=True)),
         ("kafka_dlt-original-consumer-group", group.encode()),
         ("kafka_dlt-exception-fqcn", _EXCEPTION.encode()),
         ("kafka_dlt-exception-message", told.encode("utf-8", "replace")),

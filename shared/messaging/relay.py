@@ -175,7 +175,8 @@ class Relay:
             reached("before_outbox_delete")
             await connection.execute(_SAID, gone + dropped, *offsets)
             reached("after_outbox_delete")
-        for place in places:  # after the commit: Kafka never remembers more than a database that was not put back
+        # After the commit: Kafka never remembers more than a database that was not put back.
+        for place in places:
             self._said_to.acknowledged(*place)
         if len(acks) < len(chunks):
             message = f"{len(chunks) - len(acks)} partitions did not acknowledge"

@@ -9,6 +9,7 @@ from tests.chaos.evidence import Evidence, Violation
 from tests.chaos.promises import (
     bad_records,
     clock,
+    copies_of_people,
     in_order,
     kept,
     nothing_vanishes,
@@ -32,6 +33,7 @@ PROMISES: dict[str, Callable[[Evidence], Iterable[Violation]]] = {
     "P5 bad records": bad_records.check,
     "P5 taken in": taken_in.check,
     "P6 same past": same_past.check,
+    "P6 copies of people": copies_of_people.check,
     "P7 the clock": clock.check,
     "P8 one effect": one_effect.check,
     "P12 recovery": recovery.check,

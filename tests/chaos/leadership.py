@@ -17,10 +17,10 @@ create table acts (
 create function note_act() returns trigger language plpgsql security definer set search_path = public, pg_catalog as $$
 begin
     insert into acts (session, led)
-    select format('%s (%s)', a.application_name, a.pid), exists (
-        select from pg_locks as l where l.pid = a.pid and l.locktype = 'advisory' and l.granted
+    select format('%s (%s)', current_setting('application_name'), pg_backend_pid()), exists (
+        select from pg_locks as l where l.pid = pg_backend_pid() and l.locktype = 'advisory' and l.granted
             and l.objid = ({LEADER_LOCK}::bigint & 4294967295)::oid)
-    from pg_stat_activity as a where a.pid = pg_backend_pid() and exists (select from gone);
+    where exists (select from gone);
     return null;
 end $$;
 create trigger note_act after delete on outbox referencing old table as gone

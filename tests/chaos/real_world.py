@@ -26,6 +26,7 @@ from tests.chaos.world import (
     BlockedRow,
     Interruption,
     Mail,
+    People,
     Place,
     Reader,
     Recovery,
@@ -116,6 +117,10 @@ async def _service(system: ChaosSystem, name: str, connection: PlainConnection) 
         views={
             table: [dict(row) for row in await rows(table)] for table in definition_of(name).views
         },
+        people=People(
+            {str(r["person_id"]): r["data"] for r in await rows("persons")},
+            {str(r["text_id"]): orjson.dumps(dict(r), default=str) for r in await rows("texts")},
+        ),
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class Figures:
             "records on the topic": f"{self.records} ({self.records - self.facts} of them said again)",
             "kills": f"{self.kills}, {self.kills_of_leaders} of them of the leader",
             "leaders frozen": self.freezes,
-            "rounds said to their end": f"{self.acts}, each by the session that led, one session after the other",
+            "rounds of facts said": f"{self.acts}, each by the session that led, one session after the other",
             "leaders": f"{self.leaders}, by {self.looks} looks at pg_locks, {self.leaderless} of which found none",
         }
         return (f"{name:<24}{value}" for name, value in told.items())

@@ -160,10 +160,15 @@ async def _drain(unit: Ledger, told: Told) -> None:
     relaying = asyncio.create_task(relay.run())
 
     async def empty() -> bool:
+        if relaying.done():
+            relaying.result()
         return await count(unit.pool, "outbox") == 0
 
     try:
         await _until(empty, DRAIN_SECONDS_MAX)
+    except TimeoutError as error:
+        message = f"{await count(unit.pool, 'outbox')} facts are still unsaid"
+        raise NotProved(message) from error
     finally:
         relaying.cancel()
         await asyncio.gather(relaying, return_exceptions=True)

@@ -60,9 +60,16 @@ class ScheduledRow(NamedTuple):
     attempts: int
 
 
+class People(NamedTuple):
+    """Personal rows by id, each as the JSON that a record of a compacted topic carries."""
+
+    persons: Mapping[str, bytes]
+    texts: Mapping[str, bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """One service's database. `views` is None where nobody read them; its rows are plain JSON values."""
+    """One service's database. `views` and `people` are None where nobody read them; rows of views are plain JSON."""
 
     name: str
     now: datetime
@@ -76,6 +83,7 @@ class ServiceState:
     reserved: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[tuple[str, int], int] = field(default_factory=dict)
     views: Mapping[str, Sequence[Mapping[str, object]]] | None = None
+    people: People | None = None
 
 
 class TopicRecord(NamedTuple):

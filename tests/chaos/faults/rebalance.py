@@ -49,7 +49,7 @@ class Rebalance:
         return joined
 
     async def _joined(self, system: ChaosSystem) -> int:
-        """For so many seconds, a while longer if it takes its time; how many of the service's groups got a member that they had not had."""
+        """For so many seconds, or a while longer; how many of the service's groups got a member they had not had."""
         groups = [name for name in (*GROUPS, *COPIES) if name.startswith(f"{self.service}.")]
         before = await members(system.stack.kafka.bootstrap, groups)
         grown, until = set[str](), time.monotonic() + self.seconds

@@ -1,4 +1,5 @@
-"""P6: the chain of hashes holds, today's code reads every event and fact, and folding them gives the view rows."""
+"""P6: the chain of hashes holds, today's code reads every event and fact, and folding them gives the rows of views
+and the names that are held."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +11,9 @@ import orjson
 
 from shared.contracts.registry import Unreadable, decode
 from shared.event_sourcing.codec import GENESIS, EventCodec, chain
-from shared.event_sourcing.store import Definition, Recorded, Upsert
+from shared.event_sourcing.store import Definition, Recorded, Reserve, Upsert
 from tests.chaos.evidence import Evidence, Violation
-from tests.chaos.world import StoredEvent
+from tests.chaos.world import ServiceState, StoredEvent
 
 OF_THE_STORE = ("fact_recovered", "fact_renumbered")
 """Events of a database that was restored: they carry facts, and no state follows."""
@@ -26,11 +27,12 @@ def check(evidence: Evidence) -> Iterator[Violation]:
             yield from _chain(name, stream, events)
             yield from _facts(name, events)
         try:
-            folded = _fold(name, service.streams)
+            folded, held = _fold(name, service.streams)
         except Exception as error:  # noqa: BLE001 - whatever the code does with its own past, it is a finding
             yield Violation("P6", f"history cannot be folded: {error!r}", name)
         else:
             yield from _views(name, folded, service.views)
+            yield from _reserved(name, held, service)
 
 
 def _chain(service: str, stream: str, events: Sequence[StoredEvent]) -> Iterator[Violation]:
@@ -74,10 +76,16 @@ def definition_of(service: str) -> Definition[Any, Any, Any]:
     return definition
 
 
-def _fold(service: str, streams: Mapping[str, Sequence[StoredEvent]]) -> Rows:
-    """The last row of each key. The instant of a view row is in the event, so `occurred_at` need not be read."""
+def _fold(
+    service: str, streams: Mapping[str, Sequence[StoredEvent]]
+) -> tuple[Rows, frozenset[tuple[str, str]]]:
+    """The last row of each key, and which names are held by which streams.
+
+    The instant of a view row is in the event, so `recorded_at` need not be read.
+    """
     definition = definition_of(service)
     codec, evolve = EventCodec(definition.events), definition.decider.evolve
+    held = set[tuple[str, str]]()
     rows: dict[str, dict[tuple[str, ...], Mapping[str, object]]] = defaultdict(dict)
     for stream, events in streams.items():
         state = definition.decider.initial()
@@ -86,6 +94,8 @@ def _fold(service: str, streams: Mapping[str, Sequence[StoredEvent]]) -> Rows:
                 continue
             event = codec.decode(stored.type, stored.body)
             state = evolve(state, event)
+            for each in definition.reserve(event, state):
+                (held.add if isinstance(each, Reserve) else held.discard)((each.name, stream))
             occurred_at = orjson.loads(stored.metadata)["occurred_at"]
             recorded = Recorded(event, stream, stored.version, occurred_at)
             for row in definition.rows(recorded, state):
@@ -94,7 +104,18 @@ def _fold(service: str, streams: Mapping[str, Sequence[StoredEvent]]) -> Rows:
                     rows[row.table][key] = {**row.key, **row.values}
                 else:
                     rows[row.table].pop(key, None)
-    return rows
+    return rows, frozenset(held)
+
+
+def _reserved(
+    service: str, held: frozenset[tuple[str, str]], state: ServiceState
+) -> Iterator[Violation]:
+    """Where a database was restored, facts hold names too that no event of today's code reserved."""
+    if any(event.type in OF_THE_STORE for events in state.streams.values() for event in events):
+        return
+    for name, stream in sorted(held ^ {*state.reserved.items()}):
+        side = "not reserved" if (name, stream) in held else "reserved though no event says so"
+        yield Violation("P6", f"a name {side}: {name}", f"{service} {stream}")
 
 
 def _views(

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+import orjson
+
 from tests.chaos.history import Entry
 from tests.chaos.simulation.database import Database, Row
 from tests.chaos.simulation.house import COPIES, SUBSCRIPTIONS, House
 from tests.chaos.world import (
     BlockedRow,
     Interruption,
+    People,
     Reader,
     Recovery,
     ScheduledRow,
@@ -79,7 +82,16 @@ def _service(house: House, database: Database) -> ServiceState:
             (row["series"], row["year"]): row["last"] for row in tables.get("numbers", {}).values()
         },
         views={name: list(rows.values()) for name, rows in tables.items() if name not in store},
+        people=People(
+            {str(key[0]): row["data"] for key, row in tables.get("persons", {}).items()},
+            {str(key[0]): _text(key[0], row) for key, row in tables.get("texts", {}).items()},
+        ),
     )
+
+
+def _text(text_id: object, row: Row) -> bytes:
+    about = {"text_id": text_id, "person_id": row["person_id"], "body": row["body"]}
+    return orjson.dumps(about, default=str)
 
 
 def _event(row: Row) -> StoredEvent:

@@ -195,6 +195,7 @@ def world_of(told: Told, *, accounts: Sequence[Account] = (), history: bool = Tr
                 if owner == name and topic in read
             },
             scheduled=[ScheduledRow(r.stream_id, r.name, r.kind, r.due_at, 0) for r in due if r.kind == "deadline"],
+            reserved={held: by for (held, by), yes in told.written[name].reserved.items() if yes},
             numbers=_numbers(told, name),
             views=_views(told.written[name]),
         )  # fmt: skip

@@ -28,6 +28,8 @@ from tests.support.sources import NOT_OURS, ROOT
 BUGS = Path(__file__).parent / "bugs"
 SECONDS_MAX, PATIENCE_SECONDS = 20.0, 90.0
 """What a bug may take; and when nobody waits any longer."""
+SHARED_FACTOR = 2.0
+"""By so much longer by the clock on the wall, where others use the machine too."""
 _HEADER = ("Breaks", "Lowest layer", "Must fail")
 _IMPORTED = (
     "shared/messaging/relay.py",
@@ -69,7 +71,7 @@ class Bug:
 class Caught:
     """The failing test or the broken promise, how long it took, and how much of that was work.
 
-    On a machine that others use too it takes longer, and is no slower for that.
+    On a machine that others use too it takes longer, and is no slower for that: but twice as long at most.
     """
 
     by: str
@@ -78,7 +80,7 @@ class Caught:
 
     @property
     def in_time(self) -> bool:
-        return min(self.seconds, self.busy) <= SECONDS_MAX
+        return self.busy <= SECONDS_MAX and self.seconds <= SHARED_FACTOR * SECONDS_MAX
 
 
 def bugs() -> list[Bug]:

@@ -19,6 +19,7 @@ from tests.support.sources import ROOT
 
 SCHEDULES = 150
 STREAMS_MIN, STEPS_MIN, RATE_MIN, CORES = 10, 200, 1_000, 2
+MEASURED, TIMES = range(1, 31), 4
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +67,20 @@ def test_processes_are_killed_before_and_after_all_that_must_not_be_halved(
     assert wanted - killed == set()
 
 
-def test_a_thousand_schedules_a_minute_fit_on_two_cores(results: Sequence[Result]) -> None:
-    """Loosely, for it is the processor's time of a machine that others use too: a third would do."""
-    seconds = sum(result.seconds for result in results) / len(results)
+@pytest.mark.timeout(120)
+def test_a_thousand_schedules_a_minute_fit_on_two_cores() -> None:
+    """By the processor's time of each schedule at its quickest: what others do on the machine slows down a few of them.
+
+    Several of the same seeds, so that neither an easy one nor a hard one decides.
+    """
+    best: dict[int, float] = {}
+    for result in run_many([*MEASURED] * TIMES, workers=CORES):
+        best[result.seed] = min(result.seconds, best.get(result.seed, result.seconds))
+    seconds = sum(best.values()) / len(best)
     rate = 60 * CORES / seconds
     told = f"{1000 * seconds:.0f} ms of processor a schedule: {rate:.0f} a minute on {CORES} cores"
     print(told)  # noqa: T201 - the measurement
-    assert rate >= RATE_MIN / 3
+    assert rate >= RATE_MIN
 
 
 def test_a_seed_gives_the_same_run_in_every_interpreter() -> None:

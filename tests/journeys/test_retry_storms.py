@@ -6,10 +6,12 @@ import random
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from shared.operations.stack import SERVICES
@@ -20,12 +22,16 @@ from tests.chaos.faults.duplicates import Copies
 from tests.chaos.harness import ChaosSystem, chaos_system
 from tests.chaos.real_world import read_world
 from tests.chaos.recovery import until_quiet
+from tests.chaos.rolling import LOOKED_AT
 from tests.chaos.trouble import Trouble
 
 AWAY_SECONDS, SETTLING_SECONDS = 60.0, 10.0
 CALLS_PER_SECOND_MAX = 5.0
 GROWTH_MEGABYTES_MAX = 8.0
 NOTICED_SECONDS_MAX = 40.0
+BETWEEN_CALLS_SECONDS = 1.0
+PATIENT_ANSWERS = {"200", "404", "503 with Retry-After"}
+"""What needs no database is answered; whatever does is told to come again."""
 LIVE, READY = "/health/live", "/health/ready"
 BLOCKED = "select count(*) from blocked"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -71,21 +77,30 @@ async def one_request(system: ChaosSystem) -> None:
         assert await agencies.one(agencies.agencies[0], confirmed)
 
 
-async def watched(system: ChaosSystem, troubles: dict[str, Trouble]) -> None:
-    """A minute without PostgreSQL, while records come in: calls are counted, memory and health are looked at."""
+async def calling(door: httpx2.AsyncClient, answers: Counter[str]) -> None:
+    """Somebody asks every service for something, again and again, as people do who wait."""
+    while True:
+        for path in LOOKED_AT.values():
+            answer = await door.get(path)
+            waits = answer.headers.get("retry-after", "").isdecimal()
+            answers[f"{answer.status_code}{' with Retry-After' if waits else ''}"] += 1
+        await asyncio.sleep(BETWEEN_CALLS_SECONDS)
+
+
+async def watched(system: ChaosSystem, troubles: dict[str, Trouble], began: float) -> None:
+    """A minute without PostgreSQL, while records come in and people ask: from its first second on calls are counted."""
     await asyncio.sleep(SETTLING_SECONDS)
     assert await Copies(records=20, times=3).strike(system)
-    before = {name: (megabytes(system, name), troubles[name].hits) for name in SERVICES}
-    began = time.monotonic()
-    while time.monotonic() - began < AWAY_SECONDS - SETTLING_SECONDS:
+    before = {name: megabytes(system, name) for name in SERVICES}
+    while time.monotonic() - began < AWAY_SECONDS:
         for name in SERVICES:
             live, _ = await asyncio.to_thread(asked, system, name, LIVE)
             ready, answer = await asyncio.to_thread(asked, system, name, READY)
             assert (live, ready, answer["database"]) == (200, 503, "away"), name
         await asyncio.sleep(10)
     seconds = time.monotonic() - began
-    for name, (size, calls) in before.items():
-        rate, growth = (troubles[name].hits - calls) / seconds, megabytes(system, name) - size
+    for name, size in before.items():
+        rate, growth = troubles[name].hits / seconds, megabytes(system, name) - size
         print(f"{name}: {rate:.1f} calls a second, {growth:+.1f} MB of {size:.0f}")  # noqa: T201 - the measurement
         assert 0 < rate < CALLS_PER_SECOND_MAX, name
         assert growth < GROWTH_MEGABYTES_MAX, name
@@ -94,12 +109,20 @@ async def watched(system: ChaosSystem, troubles: dict[str, Trouble]) -> None:
 async def test_a_minute_without_postgres_is_waited_out_calmly_by_all_five(rig: ChaosSystem) -> None:
     await one_request(rig)
     pids = {name: rig.pid(name) for name in SERVICES}
-    troubles = {name: Trouble(refuse=True) for name in SERVICES}
+    troubles, answers = {name: Trouble(refuse=True) for name in SERVICES}, Counter[str]()
     async with AsyncExitStack() as stack:
         stack.enter_context(rig.interruptions.lasting(("notifier", "postgres")))
         for name, trouble in troubles.items():
             await stack.enter_async_context(rig.troubled((name, "postgres"), trouble))
-        await watched(rig, troubles)
+        began, door = time.monotonic(), await stack.enter_async_context(front_door(rig))
+        people = asyncio.create_task(calling(door, answers))
+        try:
+            await watched(rig, troubles, began)
+        finally:
+            people.cancel()
+            ended = await asyncio.gather(people, return_exceptions=True)
+    assert isinstance(ended[0], asyncio.CancelledError), ended
+    assert answers.keys() <= PATIENT_ANSWERS, answers
     for name in SERVICES:
         await until_ready(rig, name, database="ok")
     assert {name: rig.pid(name) for name in SERVICES} == pids, "nobody was started again"

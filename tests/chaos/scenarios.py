@@ -90,11 +90,18 @@ def show(scenarios: Iterable[Scenario], results: Results) -> tuple[list[str], in
         unseen = [node for node in each.tests if not results.get(node, Counter())["passed"]]
         bad = bool(counts["failed"] or unseen)
         failed += bad
-        word = "FAILED" if bad else "holds" if each.tests else "not run here"
+        word = "FAILED" if bad else _holds(each)
         passed = f"{counts['passed']}/{counts['passed'] + counts['failed']}"
         lines.append(f"{each.name:<5}{each.scenario:<60}{passed:>7}  {word}")
-        also = [*(f"PROOF={name}" for name in each.proofs), *each.faults]
-        lines += [f"{'':<5}  also: {', '.join(also)}"] if also else []
+        lines += [f"{'':<5}  also: {', '.join(each.faults)}"] if each.faults else []
         lines += [f"{'':<5}  not here: {each.not_here}"] if each.not_here else []
         lines += [f"{'':<5}  did not pass: {node}" for node in unseen]
     return lines, failed
+
+
+def _holds(scenario: Scenario) -> str:
+    """What these tests show; with a proof beside them they show a part of it only."""
+    if not scenario.tests:
+        return "not run here"
+    proofs = ", ".join(f"PROOF={name}" for name in scenario.proofs)
+    return f"holds (with {proofs})" if proofs else "holds"

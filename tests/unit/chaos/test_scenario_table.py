@@ -45,3 +45,10 @@ def test_a_scenario_holds_when_each_of_its_tests_passed_and_none_of_their_cases_
     lines, failed = show(scenarios, results)
     words = [line.split()[-1] for line in lines[1:] if line.startswith("S")]
     assert (words, failed) == (["FAILED", "FAILED", "holds", "FAILED"], 3)
+
+
+def test_a_scenario_that_takes_a_proof_is_said_to_hold_with_it_alone() -> None:
+    node = "tests/a.py::test_three"
+    scenario = Scenario("S1", "one", tests=[node], proofs=["kill-points"])
+    lines, failed = show([scenario], {node: Counter(passed=1)})
+    assert (lines[1].endswith("holds (with PROOF=kill-points)"), failed) == (True, 0)

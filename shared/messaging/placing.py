@@ -5,7 +5,8 @@ itself.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -19,6 +20,7 @@ from shared.operations.backoff import backoff
 
 TRIES_MAX = 6
 BACKOFF_SECONDS_MAX = 10.0
+COMMIT_SECONDS_MAX = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +80,7 @@ class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             self._subscription,
         )
         stored = {(row["topic"], row["partition"]): row["next"] for row in rows}
+        forgotten: dict[TopicPartition, int] = {}
         for place in places:
             # Even where it stands already: a read that was under way when the partitions changed hands may have
             # gone past records, and RecordReader gave them to nobody.
@@ -87,6 +90,19 @@ class StartWhereStored(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
                 await consumer.seek_to_beginning(place)
             else:
                 consumer.seek(place, following if committed is None else min(following, committed))
+                if committed is None:
+                    forgotten[place] = following
+        await self._remind(forgotten)
+
+    async def _remind(self, forgotten: Mapping[TopicPartition, int]) -> None:
+        """Let the group know what only the database does, or tools show a lag until the next record comes by.
+
+        Whoever dies between the two at a partition's very first records leaves it so. Failing to is no reason to stop.
+        """
+        if forgotten:
+            with suppress(KafkaError, TimeoutError, OSError):
+                async with asyncio.timeout(COMMIT_SECONDS_MAX):
+                    await self._consumer().commit(dict(forgotten))
 
     async def _forget_lost_tails(
         self, connection: Connection, places: Sequence[TopicPartition]

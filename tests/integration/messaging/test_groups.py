@@ -112,6 +112,34 @@ async def test_a_group_that_kafka_forgot_goes_on_where_the_database_says(
     assert await noted(unit) == dict.fromkeys(streams, 2)
 
 
+async def committed(bootstrap: str, group: str) -> int:
+    """How many records the group has behind it, as any tool shows it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return sum(
+            each.offset for each in (await admin.list_consumer_group_offsets(group)).values()
+        )
+    finally:
+        await admin.close()
+
+
+async def test_a_group_that_kafka_forgot_shows_no_lag_though_nothing_new_comes(
+    unit: Ledger, topic: Bus
+) -> None:
+    taking = topic.subscription(unit)
+    await topic.send(*(fact(each, 1) for each in names(10)))
+    async with consuming(unit, topic.bootstrap, taking):
+        await received(taking.name, 10)
+    await forget(topic.bootstrap, [taking.name])
+    assert await committed(topic.bootstrap, taking.name) == 0
+    async with consuming(unit, topic.bootstrap, topic.subscription(unit, taking.name)):
+        async with asyncio.timeout(20):
+            while await committed(topic.bootstrap, taking.name) < 10:  # noqa: ASYNC110 - a broker does not call back
+                await asyncio.sleep(0.1)
+    assert counted(taking.name) == {"received": 10, "applied": 10}, "nothing is read again"
+
+
 async def test_a_subscription_of_a_new_name_hears_everything_from_the_start(
     unit: Ledger, topic: Bus
 ) -> None:

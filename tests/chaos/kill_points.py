@@ -10,17 +10,18 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from shared.operations.kill_points import DIED_AT, VARIABLE, Point
 from shared.operations.stack import SERVICES
 from tests.chaos.checker import check
 from tests.chaos.drivers.client import Client, front_door
-from tests.chaos.drivers.complaints import Complainants
-from tests.chaos.drivers.requests import Agencies, approved, completed, confirmed
+from tests.chaos.drivers.driver import Driver, Worker
+from tests.chaos.drivers.everybody import everybody
 from tests.chaos.faults import mail_server, platform
 from tests.chaos.harness import ChaosSystem, chaos_system
 from tests.chaos.processes import environment, last_code, runs
@@ -113,25 +114,16 @@ def cases() -> Iterator[Case]:
 
 @dataclass(slots=True)
 class Handful:
-    """The same few requests and complaints each time, for agencies in turn, every one to its end."""
+    """The same few things of every driver each time, in turn, all together and each to its end."""
 
-    offices: list[Agencies]
-    complainants: Complainants
+    workers: Mapping[Driver, Sequence[Worker]]
     turn: int = 0
 
     async def run(self) -> None:
-        """Approved, completed, late, complained of; together."""
+        """Once."""
         self.turn += 1
-        first, second, third = (
-            each.agencies[self.turn % len(each.agencies)] for each in self.offices
-        )
-        await asyncio.gather(
-            self.offices[0].one(first, confirmed),
-            self.offices[1].one(second, completed),
-            self.offices[2].one(third, approved, late=True),
-            self.complainants.one(),
-            self.complainants.one(late=True),
-        )
+        each = (driver.handful(those, self.turn) for driver, those in self.workers.items())
+        await asyncio.gather(*chain.from_iterable(each))
 
 
 async def prove(keep: Path, say: Say) -> int:
@@ -140,13 +132,10 @@ async def prove(keep: Path, say: Say) -> int:
     began, failed = time.monotonic(), 0
     every = [case for case in cases() if not chosen or case.point in chosen]
     async with chaos_system(keep, say) as system, front_door(system) as door:
-        clients = [
-            Client(f"office-{n}", system, door, random.Random(n))  # noqa: S311 - to be repeated
-            for n in range(4)
-        ]
-        agencies = await clients[0].look("/api/agencies", {})
-        offices = [Agencies(each, agencies[n::3]) for n, each in enumerate(clients[:3])]
-        handful = Handful(offices, Complainants(clients[3]))
+        _, workers = await everybody(
+            lambda name: Client(name, system, door, random.Random(name))  # noqa: S311 - to be repeated
+        )
+        handful = Handful(workers)
         say(
             f"{'point':<{POINT_WIDTH}}{'service':<14}{'died after':>10}{'caught up':>11}  violations"
         )

@@ -20,15 +20,13 @@ import httpx2
 from shared.operations.stack import SERVICES
 from tests.chaos.checker import check
 from tests.chaos.drivers.client import ANSWER_SECONDS_MAX, Client
-from tests.chaos.drivers.complaints import Complainants
-from tests.chaos.drivers.requests import Agencies
+from tests.chaos.drivers.everybody import everybody
 from tests.chaos.harness import ChaosSystem, chaos_system
 from tests.chaos.kill_points import NotProved
 from tests.chaos.processes import last_code, runs
 from tests.chaos.real_world import read_world
 from tests.chaos.recovery import until_quiet
 
-OFFICES, COMPLAINANTS = 4, 2
 STOP_SECONDS_MAX, GONE_SECONDS_MAX, LAST_ANSWERS_SECONDS_MAX = 10.0, 60.0, 150.0
 LOOKED_AT = {
     "intake": "/api/agencies", "review": "/kajian", "provisioning": "/api/accounts/none", "complaints": "/pengaduan",
@@ -127,20 +125,19 @@ def _front_door(system: ChaosSystem) -> httpx2.AsyncClient:
 async def _work(
     system: ChaosSystem, door: httpx2.AsyncClient
 ) -> tuple[Sequence[Demanding], list[asyncio.Task[None]]]:
-    names = [
-        *(f"office-{n}" for n in range(OFFICES)), *(f"citizen-{n}" for n in range(COMPLAINANTS)),
-        *(f"looker-{service}" for service in SERVICES),
-    ]  # fmt: skip
-    clients = [Demanding(each, system, door, random.Random(each)) for each in names]  # noqa: S311 - to be repeated
-    agencies = await clients[0].look("/api/agencies", {})
-    offices = [Agencies(each, agencies[n::OFFICES]) for n, each in enumerate(clients[:OFFICES])]
-    complainants = [Complainants(each) for each in clients[OFFICES : OFFICES + COMPLAINANTS]]
-    lookers = zip(clients[-len(SERVICES) :], SERVICES, strict=True)
+    def make(name: str) -> Demanding:
+        return Demanding(name, system, door, random.Random(name))  # noqa: S311 - to be repeated
+
+    clients, workers = await everybody(make)
+    lookers = [make(f"looker-{service}") for service in SERVICES]
     work = [
-        *(each.run() for each in offices),
-        *(each.run() for each in complainants),
-        *(client.keep_looking(LOOKED_AT[service]) for client, service in lookers),
+        *(each.run() for those in workers.values() for each in those),
+        *(
+            client.keep_looking(LOOKED_AT[service])
+            for client, service in zip(lookers, SERVICES, strict=True)
+        ),
     ]
+    clients += lookers
     return clients, [asyncio.create_task(each) for each in work]
 
 

@@ -13,9 +13,8 @@ from aiokafka.errors import KafkaError
 
 from tests.chaos.checker import Violation, check
 from tests.chaos.drivers.client import Client, front_door
-from tests.chaos.drivers.complaints import Complainants
+from tests.chaos.drivers.everybody import everybody
 from tests.chaos.drivers.readers import Stranger
-from tests.chaos.drivers.requests import Agencies
 from tests.chaos.fault import Fault
 from tests.chaos.faults import disk_full
 from tests.chaos.harness import ChaosSystem, chaos_system
@@ -25,7 +24,7 @@ from tests.chaos.recovery import until_quiet
 from tests.chaos.schedule import schedule
 from tests.chaos.world import Recovery, World
 
-OFFICES, COMPLAINANTS, LANES = 5, 2, 2
+LANES = 2
 WARM_UP_SECONDS = 4.0
 LAST_ANSWERS_SECONDS_MAX = 150.0
 WORLD_AWAY = (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
@@ -100,16 +99,11 @@ async def _run(
 async def _work(
     system: ChaosSystem, door: httpx2.AsyncClient, seed: int
 ) -> tuple[list[Client], list[asyncio.Task[None]]]:
-    """Every agency writes through one client only, so that each knows where its agencies stand."""
-    names = [f"office-{n}" for n in range(OFFICES)] + [f"citizen-{n}" for n in range(COMPLAINANTS)]
-    clients = [
-        Client(name, system, door, random.Random(f"{name} of {seed}"))  # noqa: S311 - to be repeated
-        for name in names
-    ]
-    agencies = await clients[0].look("/api/agencies", {})
-    offices = [Agencies(each, agencies[n::OFFICES]) for n, each in enumerate(clients[:OFFICES])]
-    complainants = [Complainants(each) for each in clients[OFFICES:]]
-    work = [*(each.run() for each in offices), *(each.run() for each in complainants)]
+    def make(name: str) -> Client:
+        return Client(name, system, door, random.Random(f"{name} of {seed}"))  # noqa: S311 - to be repeated
+
+    clients, workers = await everybody(make)
+    work = [each.run() for those in workers.values() for each in those]
     return clients, [asyncio.create_task(each) for each in work]
 
 

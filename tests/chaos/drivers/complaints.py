@@ -1,10 +1,12 @@
 """Citizens complain, officers take complaints in for them, under each of the limits."""
 
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from shared.contracts.subjects import Category
 from tests.chaos.drivers.client import Asked, Client, Json
+from tests.chaos.drivers.driver import Driver
 
 LATE_SHARE = 0.1
 LONG_AGO = "2026-03-17T16:00:00+07:00"
@@ -48,3 +50,18 @@ class Complainants:
             "confidential": False,
             "complainant": {"name": "Ratna Kusumawati", "email": f"{place}@example.com"},
         }
+
+
+async def begin(clients: Sequence[Client]) -> Sequence[Complainants]:
+    return [Complainants(each) for each in clients]
+
+
+def handful(complainants: Sequence[Complainants], _turn: int) -> Sequence[Awaitable[object]]:
+    """One in time, one late."""
+    return complainants[0].one(), complainants[1].one(late=True)
+
+
+DRIVER = Driver(
+    "citizen", 2, begin, handful,
+    filed={"file_complaint": ("complaints", "complaint_id", "ComplaintFiled")},
+)  # fmt: skip

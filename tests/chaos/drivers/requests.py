@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.drivers.client import Asked, Client, Json
+from tests.chaos.drivers.driver import Driver
 from tests.support.system import parts, request_form
 
 ENDED = ("confirmed", "rejected", "withdrawn", "set_aside")
@@ -170,3 +171,31 @@ async def set_aside(agencies: Agencies, receipt: Json) -> None:
     desk = await agencies.client.officer("front-desk")
     how = {"headers": desk, "json": {"reason": "Surat bukan dari perangkat daerah ini."}}
     await agencies.act("set_aside_request", receipt, "/api/requests/{}/setting-aside", how)
+
+
+async def begin(clients: Sequence[Client]) -> Sequence[Agencies]:
+    """Every agency writes through one client only, so that each knows where its agencies stand."""
+    agencies = await clients[0].look("/api/agencies", {})
+    return [Agencies(each, agencies[n :: len(clients)]) for n, each in enumerate(clients)]
+
+
+def handful(offices: Sequence[Agencies], turn: int) -> Sequence[Awaitable[object]]:
+    """Approved, completed, late; for agencies in turn."""
+    first, second, third = (each.agencies[turn % len(each.agencies)] for each in offices[:3])
+    return (
+        offices[0].one(first, confirmed),
+        offices[1].one(second, completed),
+        offices[2].one(third, approved, late=True),
+    )
+
+
+DRIVER = Driver(
+    "office", 5, begin, handful,
+    filed={"submit_request": ("intake", "request_id", "RequestSubmitted")},
+    acts={
+        "complete_request": ("intake", "RequestResubmitted"),
+        "withdraw_request": ("intake", "RequestWithdrawn"),
+        "set_aside_request": ("intake", "RequestSetAside"),
+        "decide_case": ("review", "CaseDecided"),
+    },
+)  # fmt: skip

@@ -3,19 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from tests.chaos.drivers.everybody import ACTS, FILED
 from tests.chaos.evidence import Evidence, Happening, Violation
 from tests.chaos.history import Operation, operations
 
-FILED = {
-    "submit_request": ("intake", "request_id", "RequestSubmitted"),
-    "file_complaint": ("complaints", "complaint_id", "ComplaintFiled"),
-}
-ACTS = {
-    "complete_request": ("intake", "RequestResubmitted"),
-    "withdraw_request": ("intake", "RequestWithdrawn"),
-    "set_aside_request": ("intake", "RequestSetAside"),
-    "decide_case": ("review", "CaseDecided"),
-}
 ALREADY_OURS = ("already_submitted", "already_filed")
 """The stream is named by the key: whoever asks again must get the first answer."""
 AT_MOST_ONE = ("RequestWithdrawn", "RequestSetAside")

@@ -6,6 +6,7 @@
 #   make run PORTS=18000          on fixed ports, from this one on
 #   make test ARGS="-k deadline"  options for pytest
 #   make chaos SEED=7 MINUTES=4   faults of this seed for four minutes, then the checker; SEEDS=10: of ten seeds
+#   make chaos PROOF=certificate  the joint table of all seeds of four minutes in var/chaos/outcomes.jsonl, ten at least
 #   make chaos PROOF=kill-points  the process dies at every named point, in every service that passes it
 #   make chaos PROOF=rolling      services stop under load, ROUNDS=50 times; nobody sees more than 503 with Retry-After
 #   make chaos PROOF=replicas     three relays of one service killed and frozen for MINUTES=5

@@ -12,7 +12,8 @@ from itertools import count
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 
 from shared.operations.kill_points import reached
 
@@ -124,20 +125,34 @@ class SaidTo:
                     await self._consumer.stop()
 
 
+class Offsets(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka is untyped
+    """aiokafka's own question takes a coordinator that is still loading for a group that has no offsets."""
+
+    async def of_group(self, group: str) -> Mapping[tuple[str, int], str]:
+        """The metadata of every partition. Raises KafkaError."""
+        coordinator = await self.find_coordinator(group)
+        answer = await self._send_request(OffsetFetchRequest(group, None), coordinator)
+        errors = [error for _, partitions in answer.topics for *_, error in partitions]
+        for error in (answer.error_code, *errors):
+            if error:
+                raise for_code(error)
+        return {
+            (topic, partition): metadata
+            for topic, partitions in answer.topics
+            for partition, _, metadata, _ in partitions
+        }
+
+
 async def kept(bootstrap: str, service: str) -> Mapping[tuple[str, int], int]:
-    """What Kafka remembers. Raises KafkaError when it does not answer."""
-    admin = AIOKafkaAdminClient(
+    """What Kafka remembers. Raises KafkaError when it does not answer, or does not know yet."""
+    admin = Offsets(
         bootstrap_servers=bootstrap,
         client_id=f"{service}.recovery",
         request_timeout_ms=int(ANSWER_SECONDS_MAX * 1000),
     )
     try:
         await admin.start()
-        offsets = await admin.list_consumer_group_offsets(group_of(service))
+        told = await admin.of_group(group_of(service))
     finally:
         await admin.close()
-    return {
-        (place.topic, place.partition): int(each.metadata)
-        for place, each in offsets.items()
-        if each.metadata.isdecimal()
-    }
+    return {place: int(metadata) for place, metadata in told.items() if metadata.isdecimal()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -71,6 +71,8 @@ class _Feed:
     progress_at: float = 0.0
     reached: int = 0
     waiting: bool = False
+    uncommitted: dict[TopicPartition, int] = field(default_factory=dict)
+    committing: asyncio.Lock = field(default_factory=asyncio.Lock)
     failed: asyncio.Future[None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -183,13 +185,24 @@ class Consumer:
                     feed.waiting = False
                 return
 
-    async def _commit(self, feed: _Feed, records: options.Records) -> None:
-        """Explicit offsets; a commit that fails is passed over, because the marks find the duplicates."""
-        following: dict[TopicPartition, int] = {}
+    async def _commit(self, feed: _Feed, records: Sequence[ConsumerRecord]) -> None:
+        """Explicit offsets. A commit that fails is passed over, because the marks find the duplicates, and made up for.
+
+        Otherwise tools would show a lag until the next record comes by.
+        """
         for record in records:
-            following[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            feed.uncommitted[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        async with feed.committing:
+            await self._commit_all(feed)
+
+    async def _commit_all(self, feed: _Feed) -> None:
         consumer = feed.subscriber.consumer
         if consumer is None:
+            return
+        ours = consumer.assignment()
+        following = {place: at for place, at in feed.uncommitted.items() if place in ours}
+        feed.uncommitted = {}
+        if not following:
             return
         try:
             reached("before_offset_commit")
@@ -197,6 +210,7 @@ class Consumer:
                 await consumer.commit(following)
             reached("after_offset_commit")
         except (KafkaError, TimeoutError, OSError) as error:
+            feed.uncommitted = following | feed.uncommitted
             log.info("offset_commit_passed_over", error=type(error).__name__)
 
     async def _watch(self, feeds: Sequence[_Feed]) -> None:
@@ -210,6 +224,8 @@ class Consumer:
             for feed in feeds:
                 if feed.failed.done():
                     feed.failed.result()
+                if feed.uncommitted and not feed.committing.locked():
+                    await self._commit(feed, ())
                 await self._check_progress(feed)
                 await self._check_topic_ids(feed)
 

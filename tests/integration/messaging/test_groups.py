@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaTimeoutError, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
+from shared.messaging.reading import RecordReader
 from tests.support.bus import Bus, consuming, counted, fact, received, until
 from tests.support.ledger import Ledger, count
 
@@ -138,6 +139,29 @@ async def test_a_group_that_kafka_forgot_shows_no_lag_though_nothing_new_comes(
             while await committed(topic.bootstrap, taking.name) < 10:  # noqa: ASYNC110 - a broker does not call back
                 await asyncio.sleep(0.1)
     assert counted(taking.name) == {"received": 10, "applied": 10}, "nothing is read again"
+
+
+async def test_commits_that_failed_are_made_up_for_though_nothing_new_comes(
+    unit: Ledger, topic: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that is away just then, and then comes back."""
+    taking, failing, commit = topic.subscription(unit), [True], RecordReader.commit
+
+    async def sometimes(reader: RecordReader, following: object = None) -> None:
+        if failing:
+            raise KafkaTimeoutError
+        await commit(reader, following)
+
+    monkeypatch.setattr(RecordReader, "commit", sometimes)
+    await topic.send(*(fact(each, 1) for each in names(10)))
+    async with consuming(unit, topic.bootstrap, taking):
+        await received(taking.name, 10)
+        assert await committed(topic.bootstrap, taking.name) == 0
+        failing.clear()
+        async with asyncio.timeout(20):
+            while await committed(topic.bootstrap, taking.name) < 10:  # noqa: ASYNC110 - a broker does not call back
+                await asyncio.sleep(0.1)
+    assert counted(taking.name) == {"received": 10, "applied": 10}
 
 
 async def test_a_subscription_of_a_new_name_hears_everything_from_the_start(

@@ -23,8 +23,8 @@ def environment(pid: int) -> bytes:
 
 
 def last_code(said: Sequence[str], name: str) -> int | None:
-    """With which the process of this name ended, as the supervisor told it last."""
+    """With which the process of this name ended, up already or still starting, as the supervisor told it last."""
     for line in reversed(said):
-        if found := re.search(rf" {name} ended \(code (-?\d+)\)", line):
+        if found := re.search(rf"\b{name} ended (?:\(code |with code )(-?\d+)", line):
             return int(found[1])
     return None

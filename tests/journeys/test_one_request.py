@@ -194,7 +194,7 @@ async def test_a_letter_that_came_on_paper_counts_from_the_day_it_came(everybody
 @pytest.mark.timeout(60)
 async def test_a_stranger_reads_every_fact_and_finds_no_person_in_it(everybody: People) -> None:
     await submitted(everybody, 6)
-    numbers: dict[tuple[str, bytes], list[int]] = defaultdict(list)
+    numbers: dict[tuple[str, bytes], dict[int, str]] = defaultdict(dict)
     async for record in everything(everybody.system.endpoints["kafka"], FACT_TOPICS):
         headers = {name: value.decode() for name, value in record.headers}
         assert headers.keys() >= HEADERS
@@ -204,7 +204,10 @@ async def test_a_stranger_reads_every_fact_and_finds_no_person_in_it(everybody: 
         assert record.value.startswith(b"{")
         spoken = record.value.decode() + " ".join(headers.values())
         assert not [word for word in PERSONAL if word in spoken]
-        numbers[(record.topic, record.key)].append(int(headers["ce_sequence"]))
+        said = numbers[(record.topic, record.key)].setdefault(
+            int(headers["ce_sequence"]), headers["ce_id"]
+        )
+        assert said == headers["ce_id"], "said again after a crash, it is the same fact"
     assert numbers
     for place, sequence in numbers.items():
-        assert sequence == list(range(1, len(sequence) + 1)), place
+        assert [*sequence] == [*range(1, len(sequence) + 1)], place

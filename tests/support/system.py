@@ -254,7 +254,8 @@ PERSONAL = (
     "Penyelia",
     "sekretariat@",
     "budi.hartono",
-    "7654",
+    "812 7654",
+    "8127654",
 )
 
 

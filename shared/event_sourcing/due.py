@@ -54,6 +54,8 @@ async def give_back(pool: Pool, claimed: Sequence[Due]) -> None:
     if not claimed:
         return
     names = [due.stream_id for due in claimed], [due.name for due in claimed]
-    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    with suppress(
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+    ):  # fmt: skip
         async with asyncio.timeout(GIVE_BACK_SECONDS_MAX):
             await pool.execute(_GIVE_BACK, *names, claimed[0].token)

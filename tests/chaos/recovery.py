@@ -17,6 +17,12 @@ from tests.chaos.harness import ChaosSystem
 from tests.chaos.simulation.house import COPIES
 from tests.chaos.world import Recovery
 
+WORLD_AWAY = (
+    OSError, KafkaError, TimeoutError,
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+)  # fmt: skip
+"""What a harness meets that works in the middle of faults: it tries again."""
+
 LOOK_SECONDS = 0.5
 NO_PROGRESS_SECONDS_MAX = 150.0
 """More than two pauses between attempts at an effect (a minute each)."""
@@ -48,7 +54,7 @@ async def until_quiet(system: ChaosSystem, working: Callable[[], bool]) -> Recov
     while time.monotonic() - moved < NO_PROGRESS_SECONDS_MAX:
         try:
             left, lag = await _left(system), await _lag(system)
-        except (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except WORLD_AWAY:
             await asyncio.sleep(LOOK_SECONDS)
             continue
         now = time.monotonic()

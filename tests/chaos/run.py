@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import asyncpg
 import httpx2
-from aiokafka.errors import KafkaError
 
 from tests.chaos.checker import Violation, check
 from tests.chaos.drivers.client import Client, front_door
@@ -20,14 +18,13 @@ from tests.chaos.faults import disk_full
 from tests.chaos.harness import ChaosSystem, chaos_system
 from tests.chaos.outcomes import Outcome, this_program
 from tests.chaos.real_world import read_world
-from tests.chaos.recovery import until_quiet
+from tests.chaos.recovery import WORLD_AWAY, until_quiet
 from tests.chaos.schedule import schedule
 from tests.chaos.world import Recovery, World
 
 LANES = 2
 WARM_UP_SECONDS = 4.0
 LAST_ANSWERS_SECONDS_MAX = 150.0
-WORLD_AWAY = (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 Say = Callable[[str], None]
 

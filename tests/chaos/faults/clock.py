@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from shared.event_sourcing.database import PlainConnection
+from shared.event_sourcing.database import PlainConnection, is_world_away
 from shared.operations.stack import SERVICES
 from tests.chaos.fault import Make
 from tests.chaos.harness import ChaosSystem
@@ -49,7 +49,9 @@ async def _shift(system: ChaosSystem, service: str, shift: timedelta) -> None:
             continue
         try:
             await _move(connection, service, int(shift.total_seconds()))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except Exception as error:
+            if not is_world_away(error):
+                raise
             await asyncio.sleep(1)
         else:
             return

@@ -32,6 +32,9 @@ STALLED_SECONDS = 25.0
 WATCH_SECONDS = 5.0
 ANSWER_SECONDS_MAX = 5.0
 COMMIT_SECONDS_MAX = 10.0
+START_SECONDS_MAX = 40.0
+"""Each group is joined in turn; a dead member holds it up for 10 s."""
+STOP_SECONDS_MAX = 5.0
 BACKOFF_SECONDS_MAX = 10.0
 
 log = structlog.get_logger(__name__)
@@ -119,12 +122,26 @@ class Consumer:
             await self._patiently(takes.name, takes.sweep)
         try:
             await options.connect(broker)
-            await broker.start()
+            async with asyncio.timeout(START_SECONDS_MAX):
+                await broker.start()
             self.state = "consuming"
             await self._watch(feeds)
         finally:
             self.state = "stopped"
-            await broker.stop()
+            await self._stop(broker)
+
+    async def _stop(self, broker: KafkaBroker) -> None:
+        """A closing consumer waits for our listener, which may wait for a coordinator that nobody looks for any more.
+
+        Raises Stalled then: what is left of the old consumers ends with the process.
+        """
+        try:
+            async with asyncio.timeout(STOP_SECONDS_MAX):
+                await broker.stop()
+        except TimeoutError as error:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                raise Stalled("a consumer that does not stop") from error
 
     async def _check_topics(self) -> None:
         problems = await topics_admin.check(self._bootstrap, self._topics)

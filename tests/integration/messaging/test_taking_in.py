@@ -17,6 +17,7 @@ from shared.messaging import consumer as consumer_module
 from shared.messaging import taking as taking_module
 from shared.messaging.blocked import Received
 from shared.messaging.consumer import Consumer, Stalled, TopicsWrong
+from shared.messaging.placing import StartWhereStored
 from shared.messaging.reading import RecordReader
 from shared.messaging.taking import Mode
 from tests.support.bus import Bus, consuming, counted, fact, received, until
@@ -352,6 +353,32 @@ async def test_a_consumer_that_reads_nothing_though_there_is_something_ends_its_
     await topic.send(fact(stream(), 1))
     with pytest.raises(Stalled):
         await asyncio.wait_for(running, 20)
+
+
+async def test_consumers_that_can_neither_start_nor_stop_end_their_process(
+    unit: Ledger, topic: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_ever(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(consumer_module, "START_SECONDS_MAX", 3.0)
+    monkeypatch.setattr(consumer_module, "STOP_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(
+        RecordReader, "_wait_topics", for_ever
+    )  # Kafka stops answering while it starts
+    consumer = Consumer(unit.pool, topic.bootstrap, "ledger", [topic.subscription(unit)])
+    running = asyncio.create_task(consumer.run())
+    await until(lambda: consumer.state == "kafka_away")
+    monkeypatch.undo()
+    monkeypatch.setattr(consumer_module, "STOP_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(
+        StartWhereStored, "_place", for_ever
+    )  # a listener that waits for a coordinator
+    monkeypatch.setattr(consumer_module, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(consumer_module, "WATCH_SECONDS", 0.1)
+    await topic.send(fact(stream(), 1))
+    with pytest.raises(Stalled, match="does not stop"):
+        await asyncio.wait_for(running, 30)
 
 
 async def test_a_service_whose_topics_are_missing_or_differ_does_not_start(

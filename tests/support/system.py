@@ -254,8 +254,7 @@ PERSONAL = (
     "Penyelia",
     "sekretariat@",
     "budi.hartono",
-    "812 7654",
-    "8127654",
+    *(mark.join(("812", "7654", "3210")) for mark in ("", " ", "-", ".")),
 )
 
 

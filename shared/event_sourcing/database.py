@@ -19,6 +19,10 @@ _WORLD = ("08", "42", "53", "55", "57")
 _WORLD_STATES = ("25P03", "25006")
 """Idle too long in a transaction; read-only, as a standby is after a failover."""
 _CONTENTION = "40"
+DATABASE_ERRORS = (
+    OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+)  # fmt: skip
+"""All that a call to the database can raise: for whoever may leave a thing undone, and need not know why."""
 
 
 class _PooledConnection(PlainConnection):

@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from shared.event_sourcing.database import Pool
+from shared.event_sourcing.database import DATABASE_ERRORS, Pool
 from shared.event_sourcing.unit_of_work import Context
 
 GIVE_BACK_SECONDS_MAX = 1.0
@@ -54,8 +52,6 @@ async def give_back(pool: Pool, claimed: Sequence[Due]) -> None:
     if not claimed:
         return
     names = [due.stream_id for due in claimed], [due.name for due in claimed]
-    with suppress(
-        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-    ):  # fmt: skip
+    with suppress(*DATABASE_ERRORS):
         async with asyncio.timeout(GIVE_BACK_SECONDS_MAX):
             await pool.execute(_GIVE_BACK, *names, claimed[0].token)

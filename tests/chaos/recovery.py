@@ -6,21 +6,18 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.contracts.topics import GROUPS, PARTITIONS, names_of
+from shared.event_sourcing.database import DATABASE_ERRORS
 from shared.operations.stack import SERVICES
 from tests.chaos.harness import ChaosSystem
 from tests.chaos.simulation.house import COPIES
 from tests.chaos.world import Recovery
 
-WORLD_AWAY = (
-    OSError, KafkaError, TimeoutError,
-    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
-)  # fmt: skip
+WORLD_AWAY = (KafkaError, *DATABASE_ERRORS)
 """What a harness meets that works in the middle of faults: it tries again."""
 
 LOOK_SECONDS = 0.5

@@ -2,12 +2,11 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
-from shared.event_sourcing.database import PlainConnection, is_world_away
+from shared.event_sourcing.database import DATABASE_ERRORS, PlainConnection
 from shared.operations.stack import SERVICES
 from tests.chaos.fault import Make
 from tests.chaos.harness import ChaosSystem
@@ -42,21 +41,14 @@ class Jump:
 async def _shift(system: ChaosSystem, service: str, shift: timedelta) -> None:
     """Again until it is done: other faults may be at work."""
     for _ in range(PATIENCE_TRIES):
-        try:
+        with suppress(*DATABASE_ERRORS):
             connection = await system.admin(service)
-        except (OSError, asyncpg.PostgresError, TimeoutError):
-            await asyncio.sleep(1)
-            continue
-        try:
-            await _move(connection, service, int(shift.total_seconds()))
-        except Exception as error:
-            if not is_world_away(error):
-                raise
-            await asyncio.sleep(1)
-        else:
+            try:
+                await _move(connection, service, int(shift.total_seconds()))
+            finally:
+                connection.terminate()
             return
-        finally:
-            connection.terminate()
+        await asyncio.sleep(1)
     message = f"the clock of {service} could not be moved"
     raise RuntimeError(message)
 

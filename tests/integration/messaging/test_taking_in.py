@@ -13,12 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.event_sourcing.store import Reserve
 from shared.event_sourcing.unit_of_work import UnitOfWork
-from shared.messaging import consumer as consumer_module
 from shared.messaging import taking as taking_module
 from shared.messaging.blocked import Received
-from shared.messaging.consumer import Consumer, Stalled, TopicsWrong
-from shared.messaging.placing import StartWhereStored
-from shared.messaging.reading import RecordReader
 from shared.messaging.taking import Mode
 from tests.support.bus import Bus, consuming, counted, fact, received, until
 from tests.support.ledger import DEFINITION, Ledger, count, history, ledger
@@ -336,62 +332,3 @@ async def test_while_the_database_is_away_no_record_is_judged_and_then_all_is_ta
         await admin.close()
         assert await received(taking.name, 21) == {"applied": 21}
     assert await count(unit.pool, "blocked") == 0
-
-
-async def test_a_consumer_that_reads_nothing_though_there_is_something_ends_its_process(
-    unit: Ledger, topic: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumer_module, "STALLED_SECONDS", 0.5)
-    monkeypatch.setattr(consumer_module, "WATCH_SECONDS", 0.1)
-    monkeypatch.setattr(RecordReader, "go_on", lambda _: None)  # as one that never rejoins
-    taking = topic.subscription(unit)
-    consumer = Consumer(unit.pool, topic.bootstrap, "ledger", [taking])
-    running = asyncio.create_task(consumer.run())
-    await until(lambda: consumer.state == "consuming")
-    await asyncio.sleep(1)
-    assert not running.done(), "nothing to read is no reason"
-    await topic.send(fact(stream(), 1))
-    with pytest.raises(Stalled):
-        await asyncio.wait_for(running, 20)
-
-
-async def test_consumers_that_can_neither_start_nor_stop_end_their_process(
-    unit: Ledger, topic: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def for_ever(*_: object) -> None:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(consumer_module, "START_SECONDS_MAX", 3.0)
-    monkeypatch.setattr(consumer_module, "STOP_SECONDS_MAX", 1.0)
-    monkeypatch.setattr(
-        RecordReader, "_wait_topics", for_ever
-    )  # Kafka stops answering while it starts
-    consumer = Consumer(unit.pool, topic.bootstrap, "ledger", [topic.subscription(unit)])
-    running = asyncio.create_task(consumer.run())
-    await until(lambda: consumer.state == "kafka_away")
-    monkeypatch.undo()
-    monkeypatch.setattr(consumer_module, "STOP_SECONDS_MAX", 1.0)
-    monkeypatch.setattr(
-        StartWhereStored, "_place", for_ever
-    )  # a listener that waits for a coordinator
-    monkeypatch.setattr(consumer_module, "STALLED_SECONDS", 0.5)
-    monkeypatch.setattr(consumer_module, "WATCH_SECONDS", 0.1)
-    await topic.send(fact(stream(), 1))
-    with pytest.raises(Stalled, match="does not stop"):
-        await asyncio.wait_for(running, 30)
-
-
-async def test_a_service_whose_topics_are_missing_or_differ_does_not_start(
-    unit: Ledger, topic: Bus
-) -> None:
-    consumer = Consumer(unit.pool, topic.bootstrap, "ledger", [], ["datacloud.requests.v1"])
-    with pytest.raises(TopicsWrong, match=r"datacloud\.requests\.v1: missing"):
-        await consumer.run()
-
-
-async def test_a_service_that_hears_nobody_runs_and_says_so(unit: Ledger, topic: Bus) -> None:
-    consumer = Consumer(unit.pool, topic.bootstrap, "ledger", [], [])
-    running = asyncio.create_task(consumer.run())
-    await until(lambda: consumer.state == "consuming", 5)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
